@@ -1,0 +1,98 @@
+"""What people and machines read: text and progress on stderr, JSON lines on stdout."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from acutance.errors import AcutanceError
+
+
+def say(text: str) -> None:
+    """One line for people."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def fail(error: AcutanceError) -> None:
+    """The one line of an expected failure."""
+    say(f"acutance: {error}")
+
+
+def emit(event: dict[str, Any]) -> None:
+    """One line for machines; values JSON cannot hold become strings."""
+    print(json.dumps(event, default=str, allow_nan=False), flush=True)
+
+
+def silence() -> None:
+    """After a closed pipe, keep the interpreter from complaining when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class Progress:
+    """A progress line that redraws itself on a terminal and stays silent elsewhere."""
+
+    def __init__(self) -> None:
+        self.live = sys.stderr.isatty()
+        self.drawn = 0.0
+
+    def show(self, share: float, text: str, eta_s: float | None = None) -> None:
+        """Draw ``share`` in [0, 1], a text and the seconds left; at most ten times a second."""
+        if not self.live or (time.monotonic() - self.drawn < 0.1 and share < 1):
+            return
+        self.drawn = time.monotonic()
+        width = 24
+        filled = round(min(max(share, 0), 1) * width)
+        left = f"  {clock(eta_s)} left" if eta_s is not None else ""
+        line = f"[{'#' * filled}{'.' * (width - filled)}] {share:4.0%}{left}  {text}"
+        print(f"\r\x1b[2K{line[: os.get_terminal_size(2).columns - 1]}", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Remove the line, so that other text can be printed."""
+        if self.live:
+            print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
+
+
+def clock(seconds: float) -> str:
+    """Seconds as people read them.
+
+    >>> clock(5), clock(125), clock(7300)
+    ('5 s', '2:05 min', '2:01 h')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d} min"
+    return f"{whole // 3600}:{whole % 3600 // 60:02d} h"
+
+
+@contextmanager
+def stoppable() -> Iterator[Callable[[], int]]:
+    """Turn the first SIGINT or SIGTERM into a flag: yields a function that returns its number or 0.
+
+    A second signal acts at once, as usual.
+    """
+    caught = 0
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: 0
+        return
+
+    def handler(number: int, frame: Any) -> None:
+        nonlocal caught
+        caught = number
+        for each, old in before.items():
+            signal.signal(each, old)
+
+    before = {each: signal.signal(each, handler) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: caught
+    finally:
+        for each, old in before.items():
+            signal.signal(each, old)

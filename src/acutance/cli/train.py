@@ -1,0 +1,81 @@
+"""``acutance train``: run a recipe on a dataset, or continue the run in a folder."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from acutance.cli import console
+from acutance.errors import Interrupted, UsageError
+
+if TYPE_CHECKING:
+    from acutance.training.recipe import Recipe
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="A built-in recipe, or my_recipe.py:function.", show_default=False)],
+    data: Annotated[Path, typer.Option(help="A dataset made by acutance prepare.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="The run folder; an existing run is continued.", show_default=False)],
+    steps: Annotated[int | None, typer.Option(help="Steps in all; default from the recipe.", min=1)] = None,
+    from_: Annotated[Path | None, typer.Option("--from", help="Start from this run's or model's weights.")] = None,
+    bench: Annotated[Path | None, typer.Option(help="A test set (with HR/) to log; it selects nothing.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    seed: Annotated[int, typer.Option(help="Same seed, same run.")] = 0,
+    json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on stdout.")] = False,
+) -> None:
+    """Train a network. Stop it any time: the same command continues where it was."""
+    if importlib.util.find_spec("torch") is None:
+        raise UsageError('training needs torch; install it with: pip install "acutance[train]"')
+    from acutance.training.loop import train as run
+
+    progress = console.Progress()
+
+    def on_event(event: dict[str, Any]) -> None:
+        if json:
+            console.emit(event)
+        if event["event"] == "train":
+            text = f"step {event['step']}/{event['steps']}  {event['steps_per_s']} steps/s"
+            progress.show(event["step"] / event["steps"], text, event["eta_s"])
+        elif not json:
+            progress.clear()
+            console.say("  ".join(f"{key} {value}" for key, value in event.items() if key != "event"))
+
+    with console.stoppable() as stopped:
+        try:
+            model = run(
+                find_recipe(recipe), data=data, out=out, steps=steps, start=from_, bench=bench,
+                device=device, seed=seed, on_event=on_event, cancelled=lambda: bool(stopped()),
+            )  # fmt: skip
+        except Interrupted as error:
+            raise Interrupted(str(error), stopped() or 2) from None
+    progress.clear()
+    if json:
+        console.emit({"event": "done", "model": str(model)})
+    console.say(f"{model}: ready; use it with: acutance upscale PHOTO --model {model}")
+
+
+def find_recipe(name: str) -> Recipe:
+    """A built-in recipe by name, or ``file.py:function``."""
+    from acutance.training.recipes import RECIPES
+
+    if ":" in name:
+        return _from_file(*name.rsplit(":", 1))
+    if name not in RECIPES:
+        raise UsageError(f"no recipe called {name}; built in: {', '.join(RECIPES)}, or give my_recipe.py:function")
+    return RECIPES[name]()
+
+
+def _from_file(file: str, function: str) -> Recipe:
+    specification = importlib.util.spec_from_file_location("recipe_of_the_user", file)
+    if specification is None or specification.loader is None or not Path(file).is_file():
+        raise UsageError(f"{file}: no such recipe file")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    build: Callable[[], Recipe] | None = getattr(module, function, None)
+    if build is None:
+        raise UsageError(f"{file}: holds no function {function}")
+    return build()

@@ -1,0 +1,69 @@
+"""A final name never holds a partial file: temporary beside it, fsync, rename, fsync the folder."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from acutance.errors import ResourceError
+
+
+@contextlib.contextmanager
+def atomic_path(final: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``final``; on success it becomes ``final``, else it is removed.
+
+    The temporary name keeps the suffix, so that libraries which choose a format by name still do.
+    A failed write, fsync or rename is reported as ``ResourceError`` and leaves ``final`` as it was.
+    """
+    temporary = temporary_beside(final)
+    try:
+        yield temporary
+        sync_file(temporary)
+        os.replace(temporary, final)
+        sync_folder(final.parent)
+    except OSError as error:
+        raise resource_error(error, final) from error
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def temporary_beside(final: Path) -> Path:
+    """A fresh name in the same folder, hidden, ending in the same suffix and short enough."""
+    stem = final.name.encode()[:180].decode(errors="ignore").removesuffix(final.suffix)
+    return final.with_name(f".{stem}.{secrets.token_hex(4)}.part{final.suffix}")
+
+
+def sync_file(path: Path) -> None:
+    """Flush a file's bytes to the disk; an error here means the file cannot be trusted."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a folder's entries to the disk, so that a rename survives a power cut."""
+    if os.name == "nt":  # folders cannot be opened there; NTFS journals the rename
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def resource_error(error: OSError, path: Path) -> ResourceError:
+    """Turn an operating-system error about ``path`` into one line with a remedy."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ResourceError(f"{path}: the disk is full; free some space and run the same command again")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return ResourceError(f"{path}: cannot be written ({error.strerror}); choose another folder with -o")
+    if error.errno == errno.EFBIG:
+        return ResourceError(f"{path}: grew past the largest file this disk or account allows")
+    return ResourceError(f"{path}: cannot be written ({error.strerror or error})")

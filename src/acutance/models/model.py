@@ -1,0 +1,142 @@
+"""A model = network + facts. One ``.safetensors`` file: weights, and one JSON entry of facts.
+
+The compute graph stands beside it, once per architecture and without weights
+(``models.graph``), so that weights exist once. Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from acutance.errors import BadModel
+from acutance.files.atomic import atomic_path
+
+FORMAT = 1
+METADATA_KEY = "acutance"
+MAX_BYTES = 2 << 30
+MAX_HEADER = 4 << 20
+DTYPES = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Geometry:
+    """What tiling must know of a network.
+
+    ``scale``: output pixels per input pixel. ``halo``: receptive radius in input pixels; None means
+    global statistics, so the whole image must be run at once. ``multiple``: tile origins and sizes
+    are multiples of it. ``tile``: a fixed input size, or None. ``overlap``: input pixels over which
+    fixed tiles are blended. ``channels``: bands in and out.
+    """
+
+    scale: int
+    halo: int | None = 0
+    multiple: int = 1
+    tile: int | None = None
+    overlap: int = 0
+    channels: int = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A loaded model. ``weights`` are float32 by name; ``sha256`` is that of the file."""
+
+    name: str
+    path: Path
+    sha256: str
+    network: str
+    arguments: dict[str, int]
+    geometry: Geometry
+    graph: Path
+    graph_sha256: str
+    receipt: dict[str, Any]
+    weights: dict[str, np.ndarray]
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights."""
+        return sum(tensor.size for tensor in self.weights.values())
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """The JSON facts of a model file, from its header alone."""
+    return _read_header(path)[1]
+
+
+def read_model(path: Path) -> Model:
+    """Read and check a model file. Raises ``BadModel`` with the reason and what to do."""
+    header, facts, start = _read_header(path)
+    try:
+        geometry = Geometry(**facts["geometry"])
+        graph = facts["graph"]
+        network, arguments, name = facts["network"], facts["arguments"], facts["name"]
+        receipt = facts["receipt"]
+        graph_name, graph_sha256 = graph["file"], graph["sha256"]
+    except (KeyError, TypeError) as error:
+        raise BadModel(f"{path}: its facts lack {error}; it was not written by acutance") from error
+    if Path(graph_name).name != graph_name or graph_name in ("", ".", ".."):
+        raise BadModel(f"{path}: names a graph outside its own folder; refused")
+    data = path.read_bytes()
+    weights = {key: _tensor(path, key, entry, data, start) for key, entry in header.items()}
+    return Model(
+        name=name, path=path, sha256=hashlib.sha256(data).hexdigest(), network=network,
+        arguments=arguments, geometry=geometry, graph=path.with_name(graph_name),
+        graph_sha256=graph_sha256, receipt=receipt, weights=weights,
+    )  # fmt: skip
+
+
+def _read_header(path: Path) -> tuple[dict[str, Any], dict[str, Any], int]:
+    try:
+        size = path.stat().st_size
+        with open(path, "rb") as file:
+            start = file.read(8)
+            if start[:2] == b"PK" or start[:1] == b"\x80":
+                raise BadModel(
+                    f"{path}: is a pickle, which can run code when opened; refused. "
+                    "Only .safetensors models written by acutance are accepted"
+                )
+            length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+            if not 2 <= length <= min(MAX_HEADER, size - 8) or size > MAX_BYTES:
+                raise BadModel(f"{path}: is not a model file or was cut short ({size} bytes); get it again")
+            header = json.loads(file.read(length))
+        facts = json.loads(header.pop("__metadata__")[METADATA_KEY])
+    except OSError as error:
+        raise BadModel(f"{path}: cannot be read ({error.strerror})") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadModel(f"{path}: carries no acutance facts; it was not written by acutance") from error
+    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
+        raise BadModel(f"{path}: model format unknown to this version (it reads {FORMAT}); update acutance")
+    return header, facts, 8 + length
+
+
+def _tensor(path: Path, key: str, entry: Any, data: bytes, start: int) -> np.ndarray:
+    try:
+        first, last = entry["data_offsets"]
+        dtype, shape = DTYPES[entry["dtype"]], tuple(int(side) for side in entry["shape"])
+        if not 0 <= first <= last <= len(data) - start:
+            raise BadModel(f"{path}: was cut short ({key} ends after the file does); get it again")
+        tensor = np.frombuffer(data[start + first : start + last], dtype).reshape(shape)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadModel(f"{path}: tensor {key} is damaged; get the file again") from error
+    tensor = tensor.astype(np.float32)
+    if not np.isfinite(tensor).all():
+        raise BadModel(f"{path}: tensor {key} holds NaN or infinite weights; the file is damaged")
+    return tensor
+
+
+def write_model(path: Path, weights: dict[str, np.ndarray], facts: dict[str, Any]) -> None:
+    """Write weights (float32 or float16) and facts as one safetensors file, atomically."""
+    from safetensors.numpy import save_file
+
+    for key, tensor in weights.items():
+        if not np.isfinite(tensor).all():
+            raise BadModel(f"{path}: refusing to write {key}, which holds NaN or infinite weights")
+    metadata = {METADATA_KEY: json.dumps({"format": FORMAT, **facts}, sort_keys=True)}
+    with atomic_path(path) as temporary:
+        save_file({k: np.ascontiguousarray(v) for k, v in weights.items()}, temporary, metadata)

@@ -1,0 +1,5 @@
+"""The architectures, by the name a model file carries."""
+
+from acutance.networks.compact import Compact
+
+NETWORKS = {"compact": Compact}
