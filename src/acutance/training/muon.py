@@ -11,21 +11,21 @@ from torch import Tensor, nn
 QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan et al. 2024, "Muon": coefficients of the iteration
 
 
-def orthogonalise(matrix: Tensor, steps: int = 5) -> Tensor:
-    """The nearest (semi-)orthogonal matrix, roughly, by Newton-Schulz in float32.
+def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
+    """The nearest semi-orthogonal matrices, roughly, of ``(N, rows, columns)`` by Newton-Schulz.
 
-    >>> s = torch.linalg.svdvals(orthogonalise(torch.randn(8, 72)))
+    >>> s = torch.linalg.svdvals(orthogonalise(torch.randn(2, 8, 72)))
     >>> bool((s > 0.3).all() and (s < 1.4).all())
     True
     """
     a, b, c = QUINTIC
-    x = matrix / (matrix.norm() + 1e-7)
-    wide = x.shape[0] <= x.shape[1]
-    x = x if wide else x.T
+    wide = matrices.shape[1] <= matrices.shape[2]
+    x = matrices if wide else matrices.mT
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(steps):
-        square = x @ x.T
-        x = a * x + (b * square + c * square @ square) @ x
-    return x if wide else x.T
+        square = x @ x.mT
+        x = a * x + torch.baddbmm(b * square, square, square, alpha=c) @ x
+    return x if wide else x.mT
 
 
 def is_hidden(parameter: Tensor) -> bool:
@@ -57,19 +57,27 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """One update of every parameter that has a gradient."""
         for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    update = self._adam(parameter, group) if group["adam"] else self._muon(parameter, group)
-                    parameter.add_(update, alpha=-group["lr"])
+            moving = [parameter for parameter in group["params"] if parameter.grad is not None]
+            if group["adam"]:
+                for parameter in moving:
+                    parameter.add_(self._adam(parameter, group), alpha=-group["lr"])
+            else:
+                for shape in {parameter.shape: None for parameter in moving}:
+                    self._muon([parameter for parameter in moving if parameter.shape == shape], group)
 
-    def _muon(self, parameter: nn.Parameter, group: dict) -> Tensor:
-        state, gradient = self.state[parameter], parameter.grad
-        assert gradient is not None
-        if not state:
-            state["momentum"] = torch.zeros_like(parameter)
-        state["momentum"].lerp_(gradient, 1 - group["momentum"])
-        ahead = gradient.lerp(state["momentum"], group["momentum"])
-        return orthogonalise(ahead.reshape(ahead.shape[0], -1)).reshape(parameter.shape)
+    def _muon(self, alike: list[nn.Parameter], group: dict) -> None:
+        """Move kernels of one shape; together, because many small products are slow."""
+        gradients = torch.stack([p.grad.contiguous() for p in alike if p.grad is not None]).flatten(2)
+        for parameter in alike:
+            if not self.state[parameter]:
+                self.state[parameter]["momentum"] = torch.zeros_like(parameter)
+        momenta = [self.state[parameter]["momentum"] for parameter in alike]
+        ahead = torch.empty_like(gradients)
+        for gradient, momentum, target in zip(gradients, momenta, ahead, strict=True):
+            momentum.lerp_(gradient.view(momentum.shape), 1 - group["momentum"])
+            torch.lerp(gradient.view(momentum.shape), momentum, group["momentum"], out=target.view(momentum.shape))
+        for parameter, update in zip(alike, orthogonalise(ahead.flatten(2)), strict=True):
+            parameter.add_(update.view(parameter.shape), alpha=-group["lr"])
 
     def _adam(self, parameter: nn.Parameter, group: dict) -> Tensor:
         state, gradient = self.state[parameter], parameter.grad
