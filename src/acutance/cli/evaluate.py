@@ -1,2 +1,51 @@
-def evaluate() -> None:
-    """tbd"""
+"""``acutance evaluate``: measure a model on test sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from acutance.cli import console
+
+
+def evaluate(
+    bench: Annotated[list[Path], typer.Option(help="A folder with HR/ (and LRx4/, else made by bicubic); repeatable.", show_default=False)],
+    model: Annotated[list[str] | None, typer.Option(help="A model, or bicubic; repeatable. Default: fidelity.")] = None,
+    scale: Annotated[int, typer.Option(help="The scale of bicubic, when no model fixes it.", min=2)] = 4,
+    engine: Annotated[str, typer.Option(help="auto, cpu or torch.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
+    images: Annotated[bool, typer.Option(help="Print every image, not only the means.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on stdout.")] = False,
+) -> None:  # fmt: skip
+    """PSNR and SSIM on luma, a border of SCALE pixels cut off: the protocol of the SRGAN and ESRGAN papers."""
+    from acutance.measuring import benchmark
+    from acutance.models import store
+    from acutance.pipelines.upscale import Settings, Upscaler
+
+    progress = console.Progress()
+
+    def on_event(event: dict[str, Any]) -> None:
+        progress.show(event["done"] / event["total"], f"{event['set']} {event['image']}")
+        if json:
+            console.emit(event)
+
+    if not json:
+        print(f"{'model':14} {'set':10} {'images':>6} {'PSNR-Y':>8} {'SSIM-Y':>8}")
+    for name in model or ["fidelity"]:
+        run, times = benchmark.bicubic(scale), scale
+        if name != "bicubic":
+            loaded = store.load(name)
+            run = Upscaler(loaded, Settings(engine=engine, precision=precision)).array  # type: ignore[arg-type]
+            times = loaded.geometry.scale
+        for folder in bench:
+            result = benchmark.evaluate(run, folder, times, on_event=on_event)
+            progress.clear()
+            if json:
+                console.emit({"event": "set", "model": name, **result})
+                continue
+            rows = result["per_image"] if images else []
+            for row in [*({"label": r["image"], **r} for r in rows), {"label": name, **result["mean"]}]:
+                count = result["images"] if row["label"] == name else ""
+                print(f"{row['label'][:14]:14} {result['set']:10} {count:>6} {row['psnr_y']:8.2f} {row['ssim_y']:8.4f}")

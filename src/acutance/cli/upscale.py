@@ -1,2 +1,105 @@
-def upscale() -> None:
-    """tbd"""
+"""``acutance upscale``: make pictures larger."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from acutance.cli import console
+from acutance.errors import Interrupted, UsageError
+
+
+def upscale(
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Pictures or folders.", show_default=False)],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File or folder; default: NAME_x4 beside the input.")] = None,
+    model: Annotated[str, typer.Option(help="A name (see acutance models), a model file or a run folder.")] = "fidelity",
+    scale: Annotated[float | None, typer.Option(help="Times as large, up to 16; default: the model's.")] = None,
+    width: Annotated[int | None, typer.Option(help="Or: exact width in pixels.")] = None,
+    height: Annotated[int | None, typer.Option(help="Or: exact height in pixels.")] = None,
+    file_format: Annotated[str | None, typer.Option("--format", help="png, jpg, webp, tif or avif; default: as the input.")] = None,
+    quality: Annotated[int, typer.Option(help="1 to 100, for jpg, webp and avif.")] = 90,
+    engine: Annotated[str, typer.Option(help="auto, cpu or torch.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8.")] = "auto",
+    tile: Annotated[int, typer.Option(help="Tile side in pixels; 0 chooses.")] = 0,
+    max_megapixels: Annotated[float, typer.Option(help="Largest input accepted.")] = 300,
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders with all their subfolders.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Replace results that another plan made.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on stdout.")] = False,
+) -> None:  # fmt: skip
+    """Enlarge pictures, faithfully: depth, transparency, profile and metadata are kept.
+
+    Run the same command again after a stop: what is finished is kept, the rest goes on.
+    """
+    from acutance.models import store
+    from acutance.pipelines.batch import plan_jobs, run_jobs
+    from acutance.pipelines.upscale import Settings, Upscaler
+
+    settings = Settings(
+        scale=scale, width=width, height=height, file_format={"jpeg": "jpg", "tiff": "tif"}.get(file_format or "", file_format),
+        quality=quality, engine=engine, precision=precision, tile=tile, overwrite=overwrite,  # type: ignore[arg-type]
+        max_megapixels=max_megapixels,
+    )  # fmt: skip
+    loaded = store.load(model)
+    jobs, others = plan_jobs(inputs, output, settings, loaded.geometry.scale, recursive)
+    if not jobs:
+        raise UsageError("no pictures found" + ("" if recursive else "; subfolders need --recursive"))
+    report = _Report(json)
+    with console.stoppable() as stopped:
+        try:
+            upscaler = Upscaler(loaded, settings)
+            summary = run_jobs(upscaler, jobs, on_event=report, cancelled=lambda: bool(stopped()))
+        except Interrupted as error:
+            report.progress.clear()
+            raise Interrupted(str(error), stopped() or 2) from None
+    report.close(summary, others, len(jobs))
+    if summary.exit_code:
+        raise typer.Exit(summary.exit_code)
+
+
+class _Report:
+    """Turns events into progress, lines and one summary line."""
+
+    def __init__(self, json: bool) -> None:
+        self.json = json
+        self.progress = console.Progress()
+        self.begin = time.monotonic()
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        if self.json:
+            console.emit(event)
+        name = Path(event["input"]).name
+        if event["event"] == "progress":
+            share = (event["picture"] - 1 + event["done"] / event["total"]) / event["pictures"]
+            spent = time.monotonic() - self.begin
+            text = name if event["pictures"] == 1 else f"{event['picture']}/{event['pictures']} {name}"
+            self.progress.show(share, text, spent / share - spent)
+            return
+        self.progress.clear()
+        if event["event"] == "done":
+            size = f"{event['width']}x{event['height']}"
+            console.say(f"{event['output']}  {size}  {event['seconds']:.1f} s  ({event['engine']} {event['precision']})")
+            for note in event["notes"]:
+                console.say(f"  note: {name} {note}")
+        elif event["event"] == "failed":
+            console.say(f"acutance: {event['error']}")
+
+    def close(self, summary: Any, others: int, jobs: int) -> None:
+        """The summary line of a batch."""
+        failed = len(summary.failed)
+        never = jobs - summary.done - summary.kept - failed
+        if self.json:
+            console.emit({"event": "summary", "done": summary.done, "kept": summary.kept, "failed": failed,
+                          "not_tried": never, "other_files": others})  # fmt: skip
+        if jobs == 1 and not summary.kept:
+            return
+        parts = [f"{summary.done} done"]
+        parts += [f"{summary.kept} already there"] if summary.kept else []
+        parts += [f"{failed} failed"] if failed else []
+        parts += [f"{never} not tried"] if never else []
+        parts += [f"{others} other files left alone"] if others else []
+        console.say(f"{', '.join(parts)}; {console.clock(time.monotonic() - self.begin)}")
+
+

@@ -1,0 +1,68 @@
+"""Engines run one model on tiles of one shape; which one, and how precisely, is chosen here.
+
+The contract: float32 RGB ``(3, h, w)`` in [0, 1] to unclamped float32 ``(3, s h, s w)``, or uint8
+``(h, w, 3)`` to uint8 ``(s h, s w, 3)``, rounded and clamped. A result with NaN or infinity is
+never delivered: the tile is run again in fp32, and if that fails too, ``BadModel`` is raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Literal, Protocol
+
+import numpy as np
+
+from acutance.errors import BadModel, UsageError
+from acutance.models.model import Model
+
+EngineName = Literal["auto", "cpu", "torch"]
+Precision = Literal["auto", "fp32", "bf16", "int8"]
+ENGINES = ("auto", "cpu", "torch")
+PRECISIONS = ("auto", "fp32", "bf16", "int8")
+
+
+class Engine(Protocol):
+    """One model compiled for tiles of one shape and sample type."""
+
+    name: str
+    precision: str
+
+    def stream(self, tiles: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Results in the order of ``tiles``, several in flight; each is valid until the next is asked for."""
+        ...
+
+
+def choose(model: Model, engine: EngineName, precision: Precision, *, deep: bool) -> tuple[str, str]:
+    """Settle ``auto``: which engine and precision will run ``model``. ``deep``: more than 8 bits.
+
+    Raises ``UsageError`` for what this machine or this model cannot do, with the reason.
+    """
+    if engine not in ENGINES or precision not in PRECISIONS:
+        raise UsageError(f"engine is one of {', '.join(ENGINES)}; precision one of {', '.join(PRECISIONS)}")
+    if precision == "int8":
+        raise UsageError(
+            f"{model.name} carries no int8 facts (it was not calibrated for int8); use --precision auto"
+        )
+    if engine == "torch":
+        from acutance.engines import torch as torch_engine
+
+        return "torch", torch_engine.settle(precision, deep)
+    from acutance.engines import cpu
+
+    return "cpu", cpu.settle(precision, deep)
+
+
+def open_engine(model: Model, tile: tuple[int, int], engine: str, precision: str, *, deep: bool) -> Engine:
+    """Compile ``model`` for tiles of ``(height, width)``; ``engine`` and ``precision`` as settled."""
+    if engine == "torch":
+        from acutance.engines.torch import TorchEngine
+
+        return TorchEngine(model, tile, precision, deep=deep)
+    from acutance.engines.cpu import CpuEngine
+
+    return CpuEngine(model, tile, precision, deep=deep)
+
+
+def not_finite(model: Model, index: int) -> BadModel:
+    """The failure of a tile that is not finite even in fp32."""
+    return BadModel(f"{model.path}: gives NaN or infinite values (tile {index}); the model is unusable")

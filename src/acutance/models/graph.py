@@ -42,7 +42,7 @@ def read_graph(model: Model) -> tuple[bytes, np.ndarray]:
         wrong = sorted(name for name in shapes.keys() | have.keys() if shapes.get(name) != have.get(name))
         raise BadModel(f"{model.path}: weights do not fit {path.name} (first: {', '.join(wrong[:3])})")
     parts = [model.weights[entry["name"]].astype("<f4").tobytes() for entry in graph["tensors"]]
-    buffer = b"".join([*parts, base64.b64decode(graph["constants"])])
+    buffer = bytearray(b"".join([*parts, base64.b64decode(graph["constants"])]))
     return graph["ir"].encode(), np.frombuffer(buffer, np.uint8)
 
 

@@ -1,0 +1,133 @@
+"""The CPU engine: OpenVINO, bf16 where the processor multiplies it fast, fp32 elsewhere."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from acutance.engines import not_finite
+from acutance.engines.openvino import openvino as ov
+from acutance.errors import BadModel, UsageError
+from acutance.models.graph import read_graph
+from acutance.models.model import Model
+
+HINTS = {"fp32": "f32", "bf16": "bf16"}
+
+
+def core() -> ov.Core:
+    """The OpenVINO runtime (starting it takes milliseconds)."""
+    return ov.Core()
+
+
+def has_bf16() -> bool:
+    """Whether this processor computes in bf16 (AVX512-BF16 or AMX)."""
+    return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def settle(precision: str, deep: bool) -> str:
+    """The precision ``auto`` means here: bf16 for 8-bit pictures where the processor has it."""
+    if precision == "bf16" and not has_bf16():
+        raise UsageError("this processor has no bf16 arithmetic; use --precision fp32")
+    if precision == "auto":
+        return "bf16" if not deep and has_bf16() else "fp32"
+    return precision
+
+
+class CpuEngine:
+    """``model`` compiled for tiles of one shape; ``deep``: float32 in and out instead of uint8."""
+
+    name = "cpu"
+
+    def __init__(self, model: Model, tile: tuple[int, int], precision: str, *, deep: bool) -> None:
+        self.model, self.tile, self.precision, self.deep = model, tile, precision, deep
+        self._fallback: CpuEngine | None = None
+        ir, buffer = read_graph(model)
+        self._buffer = buffer  # OpenVINO reads constants from it in place
+        try:
+            graph = core().read_model(ir, ov.Tensor(buffer, shared_memory=True))
+            graph.reshape([1, 3, *tile])
+            graph = _finite_output(graph) if deep else _uint8_ports(graph)
+            config = {"INFERENCE_PRECISION_HINT": HINTS[precision], "PERFORMANCE_HINT": "THROUGHPUT"}
+            self._compiled = core().compile_model(graph, "CPU", config)
+        except RuntimeError as error:
+            raise BadModel(f"{model.path}: OpenVINO cannot run its graph ({_first_line(error)})") from error
+        streams = self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        self._idle = [self._compiled.create_infer_request() for _ in range(streams + 1)]
+
+    def stream(self, tiles: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """See ``engines.Engine.stream``."""
+        running: deque[tuple[ov.InferRequest, np.ndarray]] = deque()
+        index = 0
+        try:
+            for tile in tiles:
+                request = self._idle.pop()
+                batch = np.ascontiguousarray(tile)[None]
+                request.set_input_tensor(ov.Tensor(batch, shared_memory=True))
+                request.start_async()
+                running.append((request, batch))
+                if not self._idle:
+                    yield self._result(*running[0], index)
+                    self._idle.append(running.popleft()[0])
+                    index += 1
+            while running:
+                yield self._result(*running[0], index)
+                self._idle.append(running.popleft()[0])
+                index += 1
+        finally:
+            for request, _ in running:
+                request.wait()
+                self._idle.append(request)
+
+    def _result(self, request: ov.InferRequest, batch: np.ndarray, index: int) -> np.ndarray:
+        request.wait()
+        if np.isfinite(request.get_output_tensor(1).data).all():
+            return request.get_output_tensor(0).data[0]
+        if self.precision == "fp32":
+            raise not_finite(self.model, index)
+        if self._fallback is None:
+            self._fallback = CpuEngine(self.model, self.tile, "fp32", deep=self.deep)
+        try:
+            return next(iter(self._fallback.stream([batch[0]]))).copy()
+        except BadModel:
+            raise not_finite(self.model, index) from None
+
+
+def _finite_output(graph: ov.Model) -> ov.Model:
+    """Add a second output, the sum of all samples: finite if and only if they all are."""
+    from openvino import opset13 as op
+
+    result = graph.output(0).get_node().input_value(0)
+    return ov.Model([result, _total(op, result)], graph.get_parameters(), "checked")
+
+
+def _uint8_ports(graph: ov.Model) -> ov.Model:
+    """Let the graph take and give uint8 ``(1, H, W, 3)``, with scaling, rounding and clamp inside.
+
+    The first convolution sees whole levels 0..255, which bf16 holds exactly: 1/255 moves into its
+    weights (OpenVINO folds the product), so 8-bit input loses nothing.
+    """
+    from openvino import opset13 as op
+
+    parameter = graph.get_parameters()[0]
+    height, width = (parameter.partial_shape[i].get_length() for i in (2, 3))
+    levels = op.parameter([1, height, width, 3], np.uint8, name="levels")
+    planes = op.transpose(op.convert(levels, "f32"), np.array([0, 3, 1, 2]))
+    unit = op.multiply(planes, np.float32(1 / 255))
+    for target in list(parameter.output(0).get_target_inputs()):
+        target.replace_source_output(unit.output(0))
+    result = graph.output(0).get_node().input_value(0)
+    level = op.clamp(op.multiply(result, np.float32(255)), 0.0, 255.0)
+    pixels = op.convert(op.round(level, "half_to_even"), "u8")
+    interleaved = op.transpose(pixels, np.array([0, 2, 3, 1]))
+    return ov.Model([interleaved.output(0), _total(op, result)], [levels], "uint8")
+
+
+def _total(op, result):  # noqa: ANN001, ANN202
+    return op.reduce_sum(result, np.array([0, 1, 2, 3]), False).output(0)
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

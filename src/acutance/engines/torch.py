@@ -1,0 +1,66 @@
+"""The torch engine: the same contract on CUDA, or on the CPU as a reference."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from acutance.engines import not_finite
+from acutance.errors import BadModel, UsageError
+from acutance.models.model import Model
+
+
+def settle(precision: str, deep: bool) -> str:
+    """The precision ``auto`` means here: bf16 for 8-bit pictures on CUDA, else fp32."""
+    if importlib.util.find_spec("torch") is None:
+        raise UsageError('the torch engine needs torch; install it with: pip install "acutance[train]"')
+    import torch
+
+    if precision == "auto":
+        return "bf16" if torch.cuda.is_available() and not deep else "fp32"
+    return precision
+
+
+class TorchEngine:
+    """``model`` rebuilt from its network's name; see ``engines.Engine``."""
+
+    name = "torch"
+
+    def __init__(self, model: Model, tile: tuple[int, int], precision: str, *, deep: bool) -> None:
+        import torch
+
+        from acutance.networks import NETWORKS
+
+        if model.network not in NETWORKS:
+            raise BadModel(f"{model.path}: needs a network called {model.network}, unknown to this version")
+        self.model, self.tile, self.precision, self.deep = model, tile, precision, deep
+        self._torch = torch
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        network = NETWORKS[model.network](**model.arguments).eval().to(self._device)
+        network.load_state_dict({name: torch.from_numpy(w) for name, w in model.weights.items()})
+        self._network = network.to(memory_format=torch.channels_last)
+
+    def stream(self, tiles: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """See ``engines.Engine.stream``."""
+        for index, tile in enumerate(tiles):
+            result = self._run(tile, self.precision)
+            if not bool(result.isfinite().all()):
+                result = self._run(tile, "fp32")
+                if not bool(result.isfinite().all()):
+                    raise not_finite(self.model, index)
+            if self.deep:
+                yield result.cpu().numpy()
+            else:
+                yield (result.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+
+    def _run(self, tile: np.ndarray, precision: str):  # noqa: ANN202
+        torch = self._torch
+        x = torch.from_numpy(np.ascontiguousarray(tile)).to(self._device)
+        x = x[None] if self.deep else x.permute(2, 0, 1)[None].float() / 255
+        x = x.contiguous(memory_format=torch.channels_last)
+        with torch.inference_mode(), torch.autocast(
+            self._device.type, torch.bfloat16, enabled=precision == "bf16"
+        ):
+            return self._network(x)[0].float()

@@ -1,0 +1,58 @@
+"""What we refuse before any work: too many pixels, sizes a format cannot hold, no room on disk."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from acutance.errors import OverLimit, ResourceError, UsageError
+
+MAX_MEGAPIXELS = 300  # of an input; adjustable
+RANDOM_ACCESS_MEGAPIXELS = 64  # above this, what cannot be read in order is unpacked to a disk file
+FORMAT_SIDES = {"jpg": 65_535, "webp": 16_383, "avif": 16_384, "png": 2**31 - 1, "tif": 2**31 - 1}
+FORMATS = tuple(FORMAT_SIDES)
+SUFFIX_FORMATS = {
+    ".jpg": "jpg", ".jpeg": "jpg", ".jpe": "jpg", ".png": "png", ".webp": "webp",
+    ".tif": "tif", ".tiff": "tif", ".avif": "avif",
+}  # fmt: skip
+
+
+def check_input_pixels(path: Path, width: int, height: int, max_megapixels: float) -> None:
+    """Refuse a header that promises more than the limit, before anything is decoded."""
+    megapixels = width * height / 1e6
+    if megapixels > max_megapixels:
+        raise OverLimit(
+            f"{path}: {width}x{height} is {megapixels:,.0f} megapixels, over the limit of "
+            f"{max_megapixels:g}; raise it with --max-megapixels if you trust the file"
+        )
+
+
+def check_output_size(path: Path, file_format: str, width: int, height: int) -> None:
+    """Refuse a result its format cannot hold."""
+    limit = FORMAT_SIDES[file_format]
+    if max(width, height) > limit:
+        raise OverLimit(
+            f"{path}: the result would be {width}x{height}, but {file_format} ends at {limit:,} pixels "
+            "a side; use --format tif or --format png"
+        )
+
+
+def format_of(path: Path) -> str:
+    """The format a file name asks for."""
+    try:
+        return SUFFIX_FORMATS[path.suffix.lower()]
+    except KeyError:
+        raise UsageError(
+            f"{path}: cannot write {path.suffix or 'a file without a suffix'}; "
+            f"use one of {' '.join(SUFFIX_FORMATS)}"
+        ) from None
+
+
+def check_room(folder: Path, needed: int, what: str) -> None:
+    """Refuse when ``folder``'s disk has less than ``needed`` bytes free."""
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise ResourceError(
+            f"{folder}: {what} needs about {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free; "
+            "free some space or choose another folder with -o"
+        )

@@ -1,0 +1,96 @@
+"""Hand strips of pixels from Python to libvips' savers, in order and in bounded memory.
+
+libvips reads the strips through a custom source that speaks uncompressed BigTIFF: the header lists
+where every block of rows lies, and libtiff then asks for the blocks in order. No checksum, no
+deflate, any sample type: copying memory is all it costs.
+"""
+
+from __future__ import annotations
+
+import queue
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyvips
+
+ROWS = 64  # rows per TIFF block
+SAMPLE_FORMATS = {"u": 1, "f": 3}
+
+
+def tiff_header(width: int, height: int, bands: int, depth: np.dtype) -> bytes:
+    """A little-endian BigTIFF header for blocks of ``ROWS`` rows that follow it without a gap."""
+    row_bytes = width * bands * depth.itemsize
+    count = -(-height // ROWS)
+    alpha = bands in (2, 4)
+    tags = [
+        (256, "I", [width]), (257, "I", [height]), (258, "H", [8 * depth.itemsize] * bands), (259, "H", [1]),
+        (262, "H", [1 if bands <= 2 else 2]), (273, "Q", [0] * count), (277, "H", [bands]), (278, "I", [ROWS]),
+        (279, "Q", [min(ROWS, height - i * ROWS) * row_bytes for i in range(count)]), (284, "H", [1]),
+        *([(338, "H", [2])] if alpha else []), (339, "H", [SAMPLE_FORMATS[depth.kind]] * bands),
+    ]  # fmt: skip
+    codes = {"H": 3, "I": 4, "Q": 16}
+    outside = 16 + 8 + 20 * len(tags) + 8
+    size = outside + sum(len(v) * struct.calcsize(f) for _, f, v in tags if len(v) * struct.calcsize(f) > 8)
+    offsets = [size + i * ROWS * row_bytes for i in range(count)]
+    entries, values = b"", b""
+    for tag, form, numbers in tags:
+        data = struct.pack(f"<{len(numbers)}{form}", *(offsets if tag == 273 else numbers))
+        if len(data) > 8:
+            data, values = struct.pack("<Q", outside + len(values)), values + data
+        entries += struct.pack("<HHQ", tag, codes[form], len(numbers)) + data.ljust(8, b"\0")
+    head = struct.pack("<2sHHHQQ", b"II", 43, 8, 0, 16, len(tags))
+    return head + entries + struct.pack("<Q", 0) + values
+
+
+class StripSource:
+    """The reading end of a queue of strips, as a libvips image; the writing end is ``put``."""
+
+    def __init__(self, width: int, height: int, bands: int, depth: np.dtype) -> None:
+        self._header = tiff_header(width, height, bands, depth)
+        self._end = len(self._header) + width * height * bands * depth.itemsize
+        self._strips: queue.Queue[memoryview | None] = queue.Queue(maxsize=1)
+        self._position, self._strip, self._strip_start = 0, memoryview(b""), len(self._header)
+        self._source: Any = pyvips.SourceCustom()
+        self._source.on_read(self._read)
+        self._source.on_seek(self._seek)
+
+    def image(self) -> pyvips.Image:
+        """The picture the strips add up to, to be read in order."""
+        return pyvips.Image.new_from_source(self._source, "", access="sequential", fail_on="error")
+
+    def put(self, strip: np.ndarray | None, alive: Callable[[], bool]) -> bool:
+        """Queue a strip (None: no more will come); False when the reader is no longer ``alive``."""
+        data = None if strip is None else memoryview(np.ascontiguousarray(strip)).cast("B")
+        while alive():
+            try:
+                self._strips.put(data, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def _read(self, size: int) -> bytes:
+        if self._position < len(self._header):
+            data = self._header[self._position : self._position + size]
+            self._position += len(data)
+            return data
+        while self._position >= self._strip_start + len(self._strip):
+            if self._position >= self._end:
+                return b""
+            following = self._strips.get()
+            if following is None:
+                return b""
+            self._strip_start += len(self._strip)
+            self._strip = following
+        offset = self._position - self._strip_start
+        if offset < 0:
+            return b""
+        data = bytes(self._strip[offset : offset + size])
+        self._position += len(data)
+        return data
+
+    def _seek(self, offset: int, whence: int) -> int:
+        self._position = offset + (0, self._position, self._end)[whence]
+        return self._position

@@ -1,0 +1,155 @@
+"""The door through which pictures go out: strips in order, metadata restored, atomically."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyvips
+
+from acutance.errors import ResourceError
+from acutance.files.atomic import atomic_path
+from acutance.files.strips import StripSource
+from acutance.files.vips import reason
+
+EIGHT_BIT = ("jpg", "webp", "avif")
+Write = Callable[[np.ndarray], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What to write: the strips' own size and type, the size wanted in the end, and how to encode.
+
+    ``quality`` 1..100 for jpg, webp and avif (100 is lossless for webp). ``fields``: metadata by name,
+    each with its libvips type.
+    """
+
+    path: Path
+    file_format: str
+    width: int
+    height: int
+    bands: int
+    depth: np.dtype
+    final_width: int
+    final_height: int
+    quality: int
+    fields: dict[str, tuple[Any, Any]]
+
+
+def losses(file_format: str, bands: int, depth: np.dtype) -> list[str]:
+    """What ``file_format`` cannot hold of such a picture, in words."""
+    notes = []
+    if file_format in EIGHT_BIT and depth != np.uint8:
+        notes.append(f"{file_format} holds 8 bits here; use --format tif or png to keep the depth")
+    elif file_format == "png" and depth == np.float32:
+        notes.append("png holds no floating point; written with 16 bits (use --format tif to keep it)")
+    if file_format == "jpg" and bands in (2, 4):
+        notes.append("jpg holds no transparency; laid on white")
+    return notes
+
+
+@contextlib.contextmanager
+def picture_writer(target: Target) -> Iterator[Write]:
+    """Yield ``write(strip)``; strips are ``(rows, width, bands)`` from top to bottom.
+
+    The encoder runs in its own thread, at most two strips behind. The file gets its name when all of
+    it is on disk. Raises ``ResourceError`` when encoding or writing fails.
+    """
+    source = StripSource(target.width, target.height, target.bands, target.depth)
+    failure: list[pyvips.Error] = []
+    with atomic_path(target.path) as temporary:
+
+        def save() -> None:
+            try:
+                _save(_encoded(source.image(), target), temporary, target)
+            except pyvips.Error as error:
+                failure.append(error)
+
+        saver = threading.Thread(target=save, name="encoder")
+        saver.start()
+        finished = False
+
+        def write(strip: np.ndarray) -> None:
+            if not source.put(strip, saver.is_alive):
+                raise _failed(target.path, failure)
+
+        try:
+            yield write
+            finished = True
+        finally:
+            source.put(None, saver.is_alive)
+            saver.join()
+        if finished and failure:
+            raise _failed(target.path, failure)
+
+
+def _failed(path: Path, failure: list[pyvips.Error]) -> ResourceError:
+    text = reason(failure[0]) if failure else "the encoder stopped"
+    if failure and any(word in failure[0].detail for word in ("No space", "write error", "unable to write")):
+        return ResourceError(f"{path}: cannot be written, the disk seems full ({text}); free some space and rerun")
+    return ResourceError(f"{path}: cannot be written ({text})")
+
+
+def _encoded(image: pyvips.Image, target: Target) -> pyvips.Image:
+    """The strips' image with final size, the depth the format holds, and the metadata."""
+    if (target.final_width, target.final_height) != (image.width, image.height):
+        image = _reduced(image, target.final_width, target.final_height)
+    image = _fitting_depth(image, target)
+    if target.file_format == "jpg" and image.hasalpha():
+        image = image.flatten(background=255)
+    image = image.copy(
+        xres=target.fields.get("xres", (0, 1.0))[1], yres=target.fields.get("yres", (0, 1.0))[1]
+    )
+    for name, (kind, value) in target.fields.items():
+        if name not in ("xres", "yres"):
+            image.set_type(kind, name, value)
+    return image
+
+
+def _reduced(image: pyvips.Image, width: int, height: int) -> pyvips.Image:
+    """Antialiased reduction to exactly ``width`` x ``height`` (Lanczos, three lobes)."""
+    depth, alpha = image.format, image.hasalpha()
+    peak = {"uchar": 255, "ushort": 65535}.get(depth, 1)
+    if alpha:
+        image = image.premultiply(max_alpha=peak)
+    image = image.resize(width / image.width, vscale=height / image.height, kernel="lanczos3")
+    if alpha:
+        image = image.unpremultiply(max_alpha=peak)
+    if image.format == depth:
+        return image
+    return (image.rint() if depth != "float" else image).cast(depth)
+
+
+def _fitting_depth(image: pyvips.Image, target: Target) -> pyvips.Image:
+    grey = image.bands <= 2
+    if target.file_format in EIGHT_BIT and image.format != "uchar":
+        level = 255.0 / (65535.0 if image.format == "ushort" else 1.0)
+        return (image * level).rint().cast("uchar").copy(interpretation="b-w" if grey else "srgb")
+    if target.file_format == "png" and image.format == "float":
+        return (image * 65535).rint().cast("ushort").copy(interpretation="grey16" if grey else "rgb16")
+    if image.format == "ushort":
+        return image.copy(interpretation="grey16" if grey else "rgb16")
+    return image
+
+
+def _save(image: pyvips.Image, path: Path, target: Target) -> None:
+    name, quality = str(path), target.quality
+    if target.file_format == "jpg":
+        image.jpegsave(name, Q=quality)
+    elif target.file_format == "png":
+        image.pngsave(name, compression=1, filter="sub")
+    elif target.file_format == "webp":
+        image.webpsave(name, Q=quality, lossless=quality == 100, effort=2)
+    elif target.file_format == "avif":
+        image.heifsave(name, compression="av1", Q=quality, effort=2, bitdepth=8)
+    elif target.file_format == "raw":
+        image.tiffsave(name, bigtiff=True, keep="none")
+    else:
+        size = image.width * image.height * image.bands * (1 if image.format == "uchar" else 4)
+        predictor = "float" if image.format == "float" else "horizontal"
+        image.tiffsave(name, compression="deflate", level=1, predictor=predictor, bigtiff=size > 2**31)

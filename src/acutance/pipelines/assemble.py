@@ -1,0 +1,65 @@
+"""Put tile results together into strips of the final picture, from top to bottom."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from acutance.imaging.tiling import Grid, ramp
+
+
+class Assembler:
+    """Collects results tile by tile, row of tiles by row of tiles; gives finished strips.
+
+    Results are ``(s tile_h, s tile_w, bands)``. Where kept parts overlap they are blended in float32;
+    where they meet they are copied. Strips are cropped to the picture.
+    """
+
+    def __init__(self, grid: Grid, scale: int, bands: int, depth: np.dtype) -> None:
+        self.grid, self.scale, self.bands, self.depth = grid, scale, bands, depth
+        self.blends = any(a.until > b.keep for axis in (grid.rows, grid.columns)
+                          for a, b in zip(axis, axis[1:], strict=False))  # fmt: skip
+        self.row = self.column = 0
+        self._strip = self._blank(0)
+
+    def _blank(self, row: int) -> np.ndarray:
+        span = self.grid.rows[row]
+        shape = ((span.until - span.keep) * self.scale, self.grid.padded_width * self.scale, self.bands)
+        return np.zeros(shape, np.float32) if self.blends else np.empty(shape, self.depth)
+
+    def add(self, result: np.ndarray) -> np.ndarray | None:
+        """Place the next result; returns a strip when a row of tiles is complete."""
+        row, column, scale = self.grid.rows[self.row], self.grid.columns[self.column], self.scale
+        kept = result[
+            (row.keep - row.start) * scale : (row.until - row.start) * scale,
+            (column.keep - column.start) * scale : (column.until - column.start) * scale,
+        ]
+        target = self._strip[:, column.keep * scale : column.until * scale]
+        if self.blends:
+            down = ramp(self.grid.rows, self.row, scale).astype(np.float32)
+            across = ramp(self.grid.columns, self.column, scale).astype(np.float32)
+            target += kept * (down[:, None] * across)[:, :, None]
+        else:
+            target[:] = kept
+        self.column += 1
+        return self._finished() if self.column == len(self.grid.columns) else None
+
+    def _finished(self) -> np.ndarray:
+        """Cut off what no later row of tiles touches; what is left starts the next strip."""
+        span, strip, last = self.grid.rows[self.row], self._strip, self.row + 1 == len(self.grid.rows)
+        done = strip
+        self.row, self.column = self.row + 1, 0
+        if not last:
+            meeting = (self.grid.rows[self.row].keep - span.keep) * self.scale
+            self._strip = self._blank(self.row)
+            if self.blends:
+                self._strip[: strip.shape[0] - meeting] = strip[meeting:]
+            done = strip[:meeting]
+        bottom = self.grid.height * self.scale - span.keep * self.scale
+        done = done[: max(bottom, 0), : self.grid.width * self.scale]
+        return self._to_depth(done) if self.blends else done
+
+    def _to_depth(self, strip: np.ndarray) -> np.ndarray:
+        if self.depth == np.float32:
+            return strip
+        peak = np.iinfo(self.depth).max
+        return np.clip(np.rint(strip), 0, peak).astype(self.depth)

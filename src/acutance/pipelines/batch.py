@@ -1,0 +1,172 @@
+"""Many pictures: which file becomes which, and running them one after another without losing any."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from acutance.errors import AcutanceError, Interrupted, ResourceError, UsageError
+from acutance.files import limits
+from acutance.pipelines.journal import Journal
+from acutance.pipelines.upscale import Event, Settings, Upscaler
+
+READABLE = {*limits.SUFFIX_FORMATS, ".gif", ".heic", ".heif"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to make."""
+
+    source: Path
+    target: Path
+
+
+@dataclass
+class Summary:
+    """What a batch came to. ``failed``: the failures, in order, with their source."""
+
+    done: int = 0
+    kept: int = 0
+    left_alone: int = 0
+    failed: list[tuple[Path, AcutanceError]] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """0 all done; the failure's own code for a single picture; 1 when only some failed."""
+        if not self.failed:
+            return 0
+        alone = len(self.failed) == 1 and self.done + self.kept == 0
+        return self.failed[0][1].exit_code if alone else 1
+
+
+def plan_jobs(
+    inputs: list[Path], output: Path | None, settings: Settings, model_scale: int, recursive: bool
+) -> tuple[list[Job], int]:
+    """The jobs of a command, and how many files in its folders are no pictures.
+
+    A file goes to ``NAME_x4.EXT`` beside it, or to ``output`` (a file name, or a folder where it keeps
+    its name). A folder's tree is mirrored in ``output`` or in ``FOLDER_x4``. Raises ``UsageError`` for
+    inputs that do not exist and for two inputs that would become one file.
+    """
+    label = _label(settings, model_scale)
+    jobs: list[Job] = []
+    others = 0
+    as_file = output is not None and len(inputs) == 1 and not inputs[0].is_dir() and _names_a_file(output)
+    for given in inputs:
+        if given.is_dir():
+            root = output or given.with_name(given.resolve().name + label)
+            found, ignored = _pictures(given, recursive, apart_from=root)
+            others += ignored
+            jobs += [Job(p, root / p.relative_to(given).with_suffix(_suffix(p, settings))) for p in found]
+        elif not given.exists():
+            raise UsageError(f"{given}: no such file or folder")
+        elif as_file and output is not None:
+            jobs.append(Job(given, output))
+        else:
+            name = given.with_suffix(_suffix(given, settings)).name
+            beside = given.with_name(f"{Path(name).stem}{label}{Path(name).suffix}")
+            jobs.append(Job(given, output / name if output else beside))
+    _refuse_clashes(jobs)
+    return jobs, others
+
+
+def _names_a_file(output: Path) -> bool:
+    return not output.is_dir() and output.suffix.lower() in limits.SUFFIX_FORMATS
+
+
+def _label(settings: Settings, model_scale: int) -> str:
+    if settings.width:
+        return f"_w{settings.width}"
+    if settings.height:
+        return f"_h{settings.height}"
+    return f"_x{settings.scale or model_scale:g}"
+
+
+def _suffix(source: Path, settings: Settings) -> str:
+    if settings.file_format:
+        return f".{settings.file_format}"
+    return source.suffix if source.suffix.lower() in limits.SUFFIX_FORMATS else ".png"
+
+
+def _pictures(folder: Path, recursive: bool, apart_from: Path) -> tuple[list[Path], int]:
+    try:
+        entries = sorted(folder.rglob("*") if recursive else folder.iterdir())
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be read ({error.strerror})") from error
+    inside = apart_from.resolve()
+    files = [
+        p for p in entries
+        if p.is_file() and not p.name.startswith(".") and not p.resolve().is_relative_to(inside)
+    ]  # fmt: skip
+    pictures = [p for p in files if p.suffix.lower() in READABLE]
+    return pictures, len(files) - len(pictures)
+
+
+def _refuse_clashes(jobs: list[Job]) -> None:
+    taken: dict[str, Path] = {}
+    for job in jobs:
+        key = str(job.target).casefold()
+        if key in taken:
+            raise UsageError(f"{taken[key]} and {job.source} would both become {job.target}; rename one")
+        taken[key] = job.source
+
+
+def run_jobs(
+    upscaler: Upscaler,
+    jobs: list[Job],
+    *,
+    on_event: Event = lambda event: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Summary:
+    """Run every job; one that fails is reported and the others go on, except when the disk is full or
+    the user stops. Events: ``progress``, ``done``, ``kept``, ``failed``, one dict each."""
+    summary = Summary()
+    journals: dict[Path, Journal] = {}
+    for number, job in enumerate(jobs):
+        place: dict[str, Any] = {"picture": number + 1, "pictures": len(jobs)}
+
+        def forward(event: dict[str, Any], place: dict[str, Any] = place) -> None:
+            on_event(place | event)
+
+        try:
+            _make_folder(job.target.parent)
+            if job.target.parent not in journals:
+                journals[job.target.parent] = Journal(job.target.parent)
+            facts = upscaler.file(
+                job.source, job.target, journal=journals[job.target.parent],
+                on_event=forward, cancelled=cancelled,
+            )  # fmt: skip
+        except Interrupted as error:
+            made = summary.done + summary.kept
+            raise Interrupted(
+                f"stopped; {made} of {len(jobs)} done; run the same command again to continue"
+            ) from error
+        except MemoryError:
+            failure: AcutanceError = ResourceError(f"{job.source}: not enough memory; try a smaller --tile")
+            _report(summary, job, failure, forward)
+        except AcutanceError as error:
+            _report(summary, job, error, forward)
+            if isinstance(error, ResourceError):
+                break
+        else:
+            status = facts.pop("status")
+            setattr(summary, status, getattr(summary, status) + 1)
+            forward({"event": status, **facts})
+    return summary
+
+
+def _report(summary: Summary, job: Job, error: AcutanceError, on_event: Event) -> None:
+    summary.failed.append((job.source, error))
+    on_event(
+        {"event": "failed", "input": str(job.source), "kind": error.kind, "exit_code": error.exit_code,
+         "error": str(error)}
+    )  # fmt: skip
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ResourceError(f"{folder}: cannot be made ({error.strerror}); choose another with -o") from error

@@ -1,0 +1,264 @@
+"""Upscale pictures: the story from an open file to a finished one, and the same for arrays."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from acutance import engines
+from acutance.engines import Engine, EngineName, Precision
+from acutance.errors import UsageError
+from acutance.files import images, limits, writing
+from acutance.files.atomic import temporary_beside
+from acutance.imaging.tiling import Grid, plan_grid
+from acutance.models.model import Model
+from acutance.pipelines.journal import Journal
+from acutance.pipelines.plan import Plan
+from acutance.pipelines.strips import Layout, upscale_strips
+
+TILE = 288  # pixels a side: about what the processor's caches like, halo included
+STRIP_BYTES = 48 << 20  # a strip of the result, so that memory does not grow with the picture
+MAX_SCALE = 16.0
+Event = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What to make of a picture. One of ``scale``, ``width`` and ``height`` (pixels) at most; the
+    model's own scale if none. ``quality``: 1..100 for jpg, webp, avif. ``tile``: 0 chooses."""
+
+    scale: float | None = None
+    width: int | None = None
+    height: int | None = None
+    file_format: str | None = None
+    quality: int = 90
+    engine: EngineName = "auto"
+    precision: Precision = "auto"
+    tile: int = 0
+    overwrite: bool = False
+    max_megapixels: float = limits.MAX_MEGAPIXELS
+
+    def __post_init__(self) -> None:
+        """Refuse contradictions before any work."""
+        sizes = [v for v in (self.scale, self.width, self.height) if v is not None]
+        if len(sizes) > 1:
+            raise UsageError("give one of --scale, --width and --height")
+        if self.scale is not None and not 0 < self.scale <= MAX_SCALE:
+            raise UsageError(f"--scale {self.scale:g}: expected a number above 0 and up to {MAX_SCALE:g}")
+        if any(side is not None and side < 1 for side in (self.width, self.height)):
+            raise UsageError("--width and --height are in pixels and at least 1")
+        if not 1 <= self.quality <= 100:
+            raise UsageError(f"--quality {self.quality}: expected 1 to 100")
+        if self.file_format is not None and self.file_format not in limits.FORMATS:
+            raise UsageError(f"--format {self.file_format}: expected one of {', '.join(limits.FORMATS)}")
+        if self.tile < 0:
+            raise UsageError("--tile is in pixels; 0 chooses")
+
+
+def final_size(width: int, height: int, model_scale: int, settings: Settings) -> tuple[int, int]:
+    """Width and height of the result, in pixels.
+
+    >>> final_size(100, 50, 4, Settings()), final_size(100, 50, 4, Settings(width=250))
+    ((400, 200), (250, 125))
+    """
+    scale = settings.scale or float(model_scale)
+    if settings.width:
+        scale = settings.width / width
+    elif settings.height:
+        scale = settings.height / height
+    if scale > MAX_SCALE:
+        raise UsageError(f"a size {scale:.1f} times the input is asked for; the most is {MAX_SCALE:g} times")
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return (settings.width or size[0], settings.height or size[1])
+
+
+def passes_needed(width: int, height: int, size: tuple[int, int], model_scale: int) -> int:
+    """How often the model must run until its result is no smaller than ``size``."""
+    ratio = max(size[0] / width, size[1] / height)
+    if model_scale == 1 or ratio <= model_scale:
+        return 1
+    return math.ceil(math.log(ratio, model_scale) - 1e-9)
+
+
+def tile_grid(width: int, height: int, model: Model, wanted: int = 0) -> Grid:
+    """The tiles of one pass: near ``TILE`` square, flatter for wide pictures so that a strip of the
+    result stays under ``STRIP_BYTES``."""
+    geometry = model.geometry
+    halo, multiple = geometry.halo, geometry.multiple
+    if wanted and halo is not None and wanted < 2 * halo + 8:
+        raise UsageError(f"--tile {wanted}: {model.name} needs at least {2 * halo + 8}")
+    margin = 2 * (halo or 0) + geometry.overlap
+    rows_allowed = STRIP_BYTES // (width * 3 * geometry.scale**2)
+    tall = wanted or max(min(TILE, rows_allowed + margin), margin + 32)
+    wide = wanted or TILE * TILE // tall
+    common: dict[str, Any] = {
+        "halo": halo, "multiple": multiple, "fixed": geometry.tile, "overlap": geometry.overlap,
+    }  # fmt: skip
+    rows = plan_grid(height, width, tile=tall, **common)
+    columns = plan_grid(height, width, tile=wide, **common)
+    return replace(rows, columns=columns.columns)
+
+
+class Upscaler:
+    """One model, ready for many pictures; keeps the network compiled between pictures of equal tiles."""
+
+    def __init__(self, model: Model, settings: Settings | None = None) -> None:
+        self.model, self.settings = model, settings or Settings()
+        self._engine: tuple[tuple[Any, ...], Engine] | None = None
+
+    def settle(self, depth: np.dtype) -> tuple[str, str]:
+        """The engine and precision for pictures of this depth."""
+        return engines.choose(
+            self.model, self.settings.engine, self.settings.precision, deep=depth != np.uint8
+        )
+
+    def engine(self, grid: Grid, depth: np.dtype) -> Engine:
+        """An engine for the tiles of ``grid``."""
+        deep = depth != np.uint8
+        key = (grid.tile, deep, *self.settle(depth))
+        if self._engine is None or self._engine[0] != key:
+            self._engine = None
+            self._engine = (key, engines.open_engine(self.model, grid.tile, *key[2:], deep=deep))
+        return self._engine[1]
+
+    def array(self, image: np.ndarray) -> np.ndarray:
+        """Enlarge ``(H, W)`` or ``(H, W, C)``, C 1 to 4, uint8, uint16 or float32 in [0, 1], by the
+        model's scale; same depth and bands out. Raises ``UsageError`` for other arrays."""
+        depth = image.dtype
+        if depth not in (np.uint8, np.uint16, np.float32) or image.ndim not in (2, 3) or image.size == 0:
+            raise UsageError(
+                f"an array of shape {image.shape} and type {depth} was given; accepted are (H, W) and "
+                "(H, W, C) of uint8, uint16 or float32"
+            )
+        pixels = image[:, :, None] if image.ndim == 2 else image
+        if not 1 <= pixels.shape[2] <= 4:
+            raise UsageError(f"an array of {pixels.shape[2]} bands was given; accepted are 1 to 4")
+        height, width, bands = pixels.shape
+        grid = tile_grid(width, height, self.model, self.settings.tile)
+        strips = upscale_strips(
+            lambda top, bottom: pixels[top:bottom], Layout(bands, depth), grid,
+            self.model.geometry.scale, self.engine(grid, depth),
+        )  # fmt: skip
+        result = np.concatenate(list(strips))
+        return result[:, :, 0] if image.ndim == 2 else result
+
+    def file(
+        self,
+        source: Path,
+        target: Path,
+        *,
+        journal: Journal | None = None,
+        on_event: Event = lambda event: None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> dict[str, Any]:
+        """Enlarge one picture file into ``target``; returns what was done.
+
+        The result's key ``status`` is "done", or "kept" when the journal says that this very plan
+        made the file that is there. Raises an ``AcutanceError`` and leaves no file otherwise.
+        """
+        journal = journal or Journal(target.parent)
+        begin = time.perf_counter()
+        _check_target(source, target)
+        limit = self.settings.max_megapixels
+        with images.open_picture(source, scratch=target, max_megapixels=limit) as picture:
+            plan, size, grids = self._plan(picture, source, target)
+            facts: dict[str, Any] = {
+                "input": str(source), "output": str(target), "width": size[0], "height": size[1],
+                "plan": plan.sha256, "engine": plan.engine, "precision": plan.precision,
+            }  # fmt: skip
+            if not self.settings.overwrite and target.exists():
+                if journal.holds(target, plan.sha256):
+                    return {"status": "kept", **facts}
+                raise UsageError(
+                    f"{target}: exists and was made with another plan or by another program; use --overwrite"
+                )
+            notes = picture.notes + writing.losses(plan.file_format, picture.bands, np.dtype(picture.depth))
+            limits.check_output_size(target, plan.file_format, *size)
+            self._run(picture, target, plan, grids, _reporter(on_event, source, grids), cancelled)
+        journal.commit(target, plan.sha256)
+        seconds = round(time.perf_counter() - begin, 3)
+        return {"status": "done", **facts, "seconds": seconds, "notes": notes}
+
+    def _plan(
+        self, picture: images.Picture, source: Path, target: Path
+    ) -> tuple[Plan, tuple[int, int], list[Grid]]:
+        settings, scale = self.settings, self.model.geometry.scale
+        size = final_size(picture.width, picture.height, scale, settings)
+        grids, width, height = [], picture.width, picture.height
+        for _ in range(passes_needed(width, height, size, scale)):
+            grids.append(tile_grid(width, height, self.model, settings.tile))
+            width, height = width * scale, height * scale
+        engine, precision = self.settle(np.dtype(picture.depth))
+        plan = Plan(
+            input=images.sha256(source), model=self.model.sha256, passes=tuple(g.tile for g in grids),
+            halo=self.model.geometry.halo, batch=1, engine=engine, precision=precision, size=size,
+            file_format=settings.file_format or limits.format_of(target), quality=settings.quality,
+        )  # fmt: skip
+        return plan, size, grids
+
+    def _run(
+        self,
+        picture: images.Picture,
+        target: Path,
+        plan: Plan,
+        grids: list[Grid],
+        on_tile: Callable[[int, int], None],
+        cancelled: Callable[[], bool],
+    ) -> None:
+        """Every pass reads the picture before it; all but the last go to an unpacked file beside."""
+        scale = self.model.geometry.scale
+        with contextlib.ExitStack() as cleanup:
+            for number, grid in enumerate(grids):
+                last = number + 1 == len(grids)
+                width, height = grid.width * scale, grid.height * scale
+                depth = np.dtype(picture.depth)
+                layout = Layout(picture.bands, depth)
+                out = target if last else temporary_beside(target.with_suffix(".tif"))
+                if not last:
+                    limits.check_room(target.parent, width * height * layout.bands * depth.itemsize, "a pass")
+                    cleanup.callback(out.unlink, missing_ok=True)
+                destination = writing.Target(
+                    path=out, file_format=plan.file_format if last else "raw", width=width, height=height,
+                    bands=layout.bands, depth=depth, final_width=plan.size[0] if last else width,
+                    final_height=plan.size[1] if last else height, quality=plan.quality,
+                    fields=picture.fields if last else {},
+                )  # fmt: skip
+                engine = self.engine(grid, depth)
+                with writing.picture_writer(destination) as write:
+                    strips = upscale_strips(
+                        picture.rows, layout, grid, scale, engine,
+                        on_tile=lambda done, number=number: on_tile(number, done), cancelled=cancelled,
+                    )  # fmt: skip
+                    for strip in strips:
+                        write(strip)
+                if not last:
+                    again = cleanup.enter_context(images.open_picture(out, scratch=target, max_megapixels=math.inf))
+                    picture = replace(again, fields=picture.fields)
+
+
+def _check_target(source: Path, target: Path) -> None:
+    if target.exists() and source.exists() and target.samefile(source):
+        raise UsageError(f"{target}: is the input itself; choose another output with -o")
+    if target.is_dir():
+        raise UsageError(f"{target}: is a folder; name a file")
+    limits.format_of(target)
+
+
+def _reporter(on_event: Event, source: Path, grids: list[Grid]) -> Callable[[int, int], None]:
+    """Progress over all passes, in tiles."""
+    total = sum(len(grid) for grid in grids)
+
+    def report(number: int, done: int) -> None:
+        before = sum(len(grid) for grid in grids[:number])
+        on_event({"event": "progress", "input": str(source), "done": before + done, "total": total})
+
+    return report
+
+
