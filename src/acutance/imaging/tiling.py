@@ -63,7 +63,9 @@ def ceil_to(value: int, multiple: int) -> int:
     return -(-value // multiple) * multiple
 
 
-def spans(length: int, tile: int, halo: int, multiple: int = 1, overlap: int = 0, fixed: bool = False) -> tuple[Span, ...]:
+def spans(
+    length: int, tile: int, halo: int, multiple: int = 1, overlap: int = 0, fixed: bool = False
+) -> tuple[Span, ...]:
     """Cover ``length`` (a multiple of ``multiple``) with tiles of at most ``tile``, or exactly it.
 
     Every tile start is a multiple of ``multiple``. Kept parts lie at least ``halo`` from an edge that
@@ -114,28 +116,20 @@ def plan_grid(
     return Grid(height, width, padded[0], padded[1], axes[0], axes[1])
 
 
-def fit_tile(side: int, halo: int, multiple: int, target: int) -> int:
-    """The tile side nearest ``target`` that divides ``side`` without a sliver.
+def ramps(spans: tuple[Span, ...], scale: int) -> list[np.ndarray]:
+    """The blend weights of each tile's kept output samples along one axis, in (0, 1].
 
-    >>> fit_tile(1024, 18, 1, 256)
-    234
+    Tents that rise and fall where neighbours overlap, normalised so that all weights on a sample sum to 1.
     """
-    if side <= target * 4 // 3:
-        return ceil_to(side, multiple)
-    payload = max(target - 2 * halo, multiple)
-    count = max(1, round((side - 2 * halo) / payload))
-    return ceil_to(-(-(side - 2 * halo) // count) + 2 * halo, multiple)
-
-
-def ramp(spans: tuple[Span, ...], index: int, scale: int) -> np.ndarray:
-    """The blend weight of every kept output sample of tile ``index`` along one axis, in (0, 1].
-
-    Where two tiles overlap their weights sum to 1.
-    """
-    span = spans[index]
-    weight = np.ones((span.until - span.keep) * scale)
-    if index > 0 and (shared := (spans[index - 1].until - span.keep) * scale) > 0:
-        weight[:shared] = (np.arange(shared) + 0.5) / shared
-    if index + 1 < len(spans) and (shared := (span.until - spans[index + 1].keep) * scale) > 0:
-        weight[-shared:] = 1 - (np.arange(shared) + 0.5) / shared
-    return weight
+    tents = []
+    for index, span in enumerate(spans):
+        weight = np.ones((span.until - span.keep) * scale)
+        if index > 0 and (shared := (spans[index - 1].until - span.keep) * scale) > 0:
+            weight[:shared] = (np.arange(shared) + 0.5) / shared
+        if index + 1 < len(spans) and (shared := (span.until - spans[index + 1].keep) * scale) > 0:
+            weight[-shared:] *= 1 - (np.arange(shared) + 0.5) / shared
+        tents.append(weight)
+    total = np.zeros(spans[-1].until * scale)
+    for span, weight in zip(spans, tents, strict=True):
+        total[span.keep * scale : span.until * scale] += weight
+    return [w / total[s.keep * scale : s.until * scale] for s, w in zip(spans, tents, strict=True)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from acutance.imaging.tiling import Grid, ramp
+from acutance.imaging.tiling import Grid, ramps
 
 
 class Assembler:
@@ -18,6 +18,8 @@ class Assembler:
         self.grid, self.scale, self.bands, self.depth = grid, scale, bands, depth
         self.blends = any(a.until > b.keep for axis in (grid.rows, grid.columns)
                           for a, b in zip(axis, axis[1:], strict=False))  # fmt: skip
+        self._down = [w.astype(np.float32) for w in ramps(grid.rows, scale)] if self.blends else []
+        self._across = [w.astype(np.float32) for w in ramps(grid.columns, scale)] if self.blends else []
         self.row = self.column = 0
         self._strip = self._blank(0)
 
@@ -35,9 +37,8 @@ class Assembler:
         ]
         target = self._strip[:, column.keep * scale : column.until * scale]
         if self.blends:
-            down = ramp(self.grid.rows, self.row, scale).astype(np.float32)
-            across = ramp(self.grid.columns, self.column, scale).astype(np.float32)
-            target += kept * (down[:, None] * across)[:, :, None]
+            weight = self._down[self.row][:, None] * self._across[self.column]
+            target += kept * weight[:, :, None]
         else:
             target[:] = kept
         self.column += 1
