@@ -46,8 +46,3 @@ def acutance(tmp_path: Path):
         )  # fmt: skip
 
     return run
-
-
-def stray_files(folder: Path) -> list[str]:
-    """Temporary files that should not be there."""
-    return [p.name for p in folder.rglob("*") if ".part" in p.name]

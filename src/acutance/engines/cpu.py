@@ -63,7 +63,7 @@ class CpuEngine:
         try:
             for tile in tiles:
                 request = self._idle.pop()
-                batch = np.ascontiguousarray(tile)[None]
+                batch = np.array(tile, order="C")[None]
                 request.set_input_tensor(ov.Tensor(batch, shared_memory=True))
                 request.start_async()
                 running.append((request, batch))

@@ -84,26 +84,29 @@ def open_picture(
 
     Raises ``BadInput`` (unreadable, unknown), ``OverLimit`` (too many pixels) or ``ResourceError``.
     """
-    with _as_input_errors(path):
-        image = _header(path)
-        limits.check_input_pixels(path, image.width, image.height, max_megapixels)
-        notes = _animation_notes(image)
-        fields = _metadata(image)
-        in_order = _reads_in_order(image)
-        orientation = int(fields.pop("orientation", (0, 1))[1])
-        with contextlib.ExitStack() as stack:
-            if in_order and orientation in (1, 2):
-                image = pyvips.Image.new_from_file(str(path), access="sequential", fail_on="error")
-            else:
-                image = stack.enter_context(_unpacked(path, image, scratch))
-            image = _standard(_upright(image, orientation), notes)
-            if image.hasalpha():
-                image = _bled(image)
-            yield Picture(
-                path=path, width=image.width, height=image.height, bands=image.bands,
-                depth=DEPTHS[image.format], file_format=_format_name(fields.pop("vips-loader")[1]),
-                fields=fields, notes=notes, image=image,
-            )  # fmt: skip
+    with contextlib.ExitStack() as stack:
+        with _as_input_errors(path):
+            picture = _opened(path, scratch, max_megapixels, stack)
+        yield picture
+
+
+def _opened(path: Path, scratch: Path, max_megapixels: float, stack: contextlib.ExitStack) -> Picture:
+    image = _header(path)
+    limits.check_input_pixels(path, image.width, image.height, max_megapixels)
+    notes = _animation_notes(image)
+    fields = _metadata(image)
+    orientation = _take_orientation(fields)
+    if _reads_in_order(image) and orientation in (1, 2):
+        image = pyvips.Image.new_from_file(str(path), access="sequential", fail_on="error")
+    else:
+        image = stack.enter_context(_unpacked(path, image, scratch))
+    image = _standard(_upright(image, orientation), notes)
+    if image.hasalpha():
+        image = _bled(image)
+    return Picture(
+        path=path, width=image.width, height=image.height, bands=image.bands, depth=DEPTHS[image.format],
+        file_format=_format_name(fields.pop("vips-loader")[1]), fields=fields, notes=notes, image=image,
+    )  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -185,10 +188,20 @@ def _unpacked(path: Path, header: pyvips.Image, scratch: Path) -> Iterator[pyvip
     )
     copy = temporary_beside(scratch.with_suffix(".tif"))
     try:
-        decoded.tiffsave(str(copy), bigtiff=True, tile=True, tile_width=512, tile_height=512, keep="none")
+        decoded.tiffsave(str(copy), bigtiff=True, tile=True, tile_width=256, tile_height=256, keep="none")
         yield pyvips.Image.new_from_file(str(copy), access="random")
     finally:
         copy.unlink(missing_ok=True)
+
+
+def _take_orientation(fields: dict[str, tuple[Any, Any]]) -> int:
+    """The EXIF orientation; the result's metadata will say 1, upright."""
+    if "orientation" not in fields:
+        return 1
+    kind, value = fields["orientation"]
+    fields["orientation"] = (kind, 1)
+    fields.pop("exif-ifd0-Orientation", None)
+    return int(value)
 
 
 def _upright(image: pyvips.Image, orientation: int) -> pyvips.Image:

@@ -1,0 +1,177 @@
+"""What goes in comes out: depth, bands, transparency, profile, metadata, orientation, format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pyvips
+from PIL import Image, ImageCms
+
+from acutance.models import store
+from acutance.pipelines.upscale import Settings, Upscaler
+
+
+@pytest.fixture(scope="module")
+def upscaler() -> Upscaler:
+    return Upscaler(store.load())
+
+
+def vips(image: np.ndarray) -> pyvips.Image:
+    kinds = {(np.uint8, True): "b-w", (np.uint8, False): "srgb", (np.uint16, True): "grey16",
+             (np.uint16, False): "rgb16", (np.float32, True): "b-w", (np.float32, False): "scrgb"}  # fmt: skip
+    bands = 1 if image.ndim == 2 else image.shape[2]
+    return pyvips.Image.new_from_array(image).copy(interpretation=kinds[(image.dtype.type, bands <= 2)])
+
+
+def through(upscaler: Upscaler, source: Path, target: Path) -> tuple[pyvips.Image, list[str]]:
+    notes = upscaler.file(source, target)["notes"]
+    return pyvips.Image.new_from_file(str(target)), notes
+
+
+SAMPLES = [
+    (suffix, depth, bands)
+    for suffix, depths in ((".png", ("uint8", "uint16")), (".tif", ("uint8", "uint16", "float32")))
+    for depth in depths
+    for bands in (1, 2, 3, 4)
+]
+
+
+@pytest.mark.parametrize(("suffix", "depth", "bands"), SAMPLES)
+def test_depth_and_bands_survive(upscaler, tmp_path: Path, photo, suffix: str, depth: str, bands: int) -> None:
+    peak = 1.0 if depth == "float32" else np.iinfo(depth).max
+    rgba = np.dstack([photo[:40, :60], photo[100:140, :60, 0]]).astype(np.float64) / 255 * peak
+    image = rgba[:, :, {1: [0], 2: [0, 3], 3: [0, 1, 2], 4: [0, 1, 2, 3]}[bands]].astype(depth)
+    source = tmp_path / f"a{suffix}"
+    vips(image).write_to_file(str(source))
+    result, notes = through(upscaler, source, tmp_path / f"b{suffix}")
+    out = result.numpy()
+    assert out.dtype == depth and (result.width, result.height, result.bands) == (240, 160, bands)
+    difference = np.abs(out.reshape(160, 240, -1).mean((0, 1)) - image.reshape(40, 60, -1).mean((0, 1)))
+    assert difference.max() < 0.01 * peak
+    assert notes == []
+
+
+def test_a_transparent_edge_gets_no_dark_fringe(upscaler, tmp_path: Path) -> None:
+    """A red disc on transparent black: every visible pixel of the result is red."""
+    y, x = np.mgrid[:48, :48]
+    disc = ((y - 24) ** 2 + (x - 24) ** 2 < 15**2).astype(np.uint8)
+    image = np.dstack([disc * 220, disc * 30, disc * 20, disc * 255])
+    vips(image).write_to_file(str(tmp_path / "a.png"))
+    result, _ = through(upscaler, tmp_path / "a.png", tmp_path / "b.png")
+    out = result.numpy().astype(int)
+    visible = out[:, :, 3] > 8
+    assert np.abs(out[visible][:, :3] - [220, 30, 20]).max() <= 12
+    assert out[0, 0, 3] == 0 and out[96, 96, 3] == 255
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_applied_once(upscaler, tmp_path: Path, small_photo, orientation: int) -> None:
+    picture = Image.fromarray(small_photo)
+    exif = picture.getexif()
+    exif[0x0112], exif[0x010F] = orientation, "Zeiss Ikon"
+    picture.save(tmp_path / "a.png", exif=exif)
+    from PIL import ImageOps
+
+    upright = np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / "a.png")))
+    upscaler.file(tmp_path / "a.png", tmp_path / "b.png")
+    with Image.open(tmp_path / "b.png") as result:
+        assert result.getexif().get(0x0112, 1) == 1
+        assert result.getexif()[0x010F] == "Zeiss Ikon"
+        out = np.asarray(result)
+    np.testing.assert_array_equal(out, upscaler.array(upright))
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp", ".avif"])
+def test_the_profile_survives_byte_for_byte(upscaler, tmp_path: Path, small_photo, suffix: str) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    vips(small_photo).write_to_file(str(tmp_path / "plain.png"))
+    image = pyvips.Image.new_from_file(str(tmp_path / "plain.png")).copy()
+    image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
+    image.write_to_file(str(tmp_path / f"a{suffix}"))
+    result, _ = through(upscaler, tmp_path / f"a{suffix}", tmp_path / f"b{suffix}")
+    assert result.get("icc-profile-data") == profile
+
+
+def test_exif_survives_with_corrected_sizes_and_xmp_too(upscaler, tmp_path: Path, small_photo) -> None:
+    picture = Image.fromarray(small_photo)
+    exif = picture.getexif()
+    exif[0x010F] = "Leica"
+    exif.get_ifd(0x8769)[0xA002], exif.get_ifd(0x8769)[0xA003] = 83, 61
+    exif.get_ifd(0x8825)[1] = "N"
+    picture.save(tmp_path / "a.jpg", exif=exif, xmp=b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>")
+    upscaler.file(tmp_path / "a.jpg", tmp_path / "b.jpg")
+    with Image.open(tmp_path / "b.jpg") as result:
+        found = result.getexif()
+        assert found[0x010F] == "Leica" and found.get_ifd(0x8825)[1] == "N"
+        assert (found.get_ifd(0x8769)[0xA002], found.get_ifd(0x8769)[0xA003]) == (332, 244)
+        assert b"xmpmeta" in result.info["xmp"]
+
+
+def test_palette_and_its_transparency(upscaler, tmp_path: Path, small_photo) -> None:
+    picture = Image.fromarray(small_photo).quantize(64)
+    picture.save(tmp_path / "a.png", transparency=3)
+    result, _ = through(upscaler, tmp_path / "a.png", tmp_path / "b.png")
+    assert result.bands == 4
+    expected = np.asarray(Image.open(tmp_path / "a.png").convert("RGBA"))[:, :, 3].mean()
+    assert abs(result.numpy()[:, :, 3].mean() - expected) < 3
+
+
+def test_cmyk_becomes_srgb_and_says_so(upscaler, tmp_path: Path, small_photo) -> None:
+    Image.fromarray(small_photo).convert("CMYK").save(tmp_path / "a.tif")
+    result, notes = through(upscaler, tmp_path / "a.tif", tmp_path / "b.tif")
+    assert result.bands == 3 and any("CMYK" in note for note in notes)
+    assert np.abs(result.numpy().mean((0, 1)) - small_photo.mean((0, 1))).max() < 45
+
+
+def test_an_animation_gives_its_first_frame_and_says_so(upscaler, tmp_path: Path, photo) -> None:
+    frames = [Image.fromarray(np.ascontiguousarray(photo[i : i + 40, :60])) for i in (0, 100, 200)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    result, notes = through(upscaler, tmp_path / "a.gif", tmp_path / "b.png")
+    assert (result.width, result.height) == (240, 160)
+    assert any("3 pages or frames" in note for note in notes)
+
+
+@pytest.mark.parametrize(("suffix", "depth", "said"), [(".jpg", "uint16", "8 bits"), (".webp", "uint16", "8 bits"),
+                                                     (".png", "float32", "16 bits")])  # fmt: skip
+def test_what_a_format_cannot_hold_is_said(upscaler, tmp_path: Path, photo, suffix, depth, said) -> None:
+    peak = 1.0 if depth == "float32" else 65535
+    vips((photo[:32, :32] / 255 * peak).astype(depth)).write_to_file(str(tmp_path / "a.tif"))
+    result, notes = through(upscaler, tmp_path / "a.tif", tmp_path / f"b{suffix}")
+    assert any(said in note for note in notes)
+    expected = 65535 / 255 if suffix == ".png" else 1
+    assert np.abs(result.numpy().mean((0, 1)) / expected - photo[:32, :32].mean((0, 1))).max() < 3
+
+
+def test_transparency_on_jpg_is_laid_on_white_and_said(upscaler, tmp_path: Path) -> None:
+    vips(np.zeros((20, 20, 4), np.uint8)).write_to_file(str(tmp_path / "a.png"))
+    result, notes = through(upscaler, tmp_path / "a.png", tmp_path / "b.jpg")
+    assert any("laid on white" in note for note in notes) and result.numpy().min() == 255
+
+
+def test_what_is_not_read_in_order_above_the_limit_is_unpacked_to_disk(
+    upscaler, tmp_path: Path, photo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk file is there while we work, beside the result, and gone afterwards; pixels are the same."""
+    from acutance.files import limits
+
+    vips(photo[:280, :300]).pngsave(str(tmp_path / "a.png"), interlace=True)
+    upscaler.file(tmp_path / "a.png", tmp_path / "b.png")
+    monkeypatch.setattr(limits, "RANDOM_ACCESS_MEGAPIXELS", 0.001)
+    seen: list[int] = []
+    upscaler.file(
+        tmp_path / "a.png", tmp_path / "c.png",
+        on_event=lambda e: seen.append(len(list(tmp_path.glob(".c*.part.tif")))),
+    )  # fmt: skip
+    assert seen and set(seen) == {1} and not list(tmp_path.glob(".c*"))
+    assert (tmp_path / "b.png").read_bytes() == (tmp_path / "c.png").read_bytes()
+
+
+def test_settings_refuse_nonsense() -> None:
+    from acutance.errors import UsageError
+
+    for wrong in ({"scale": 99}, {"scale": 0}, {"quality": 0}, {"width": 0}, {"scale": 2, "width": 3},
+                  {"file_format": "bmp"}, {"tile": -1}):  # fmt: skip
+        with pytest.raises(UsageError):
+            Settings(**wrong)
