@@ -95,15 +95,16 @@ def _read_header(path: Path) -> tuple[dict[str, Any], dict[str, Any], int]:
     try:
         size = path.stat().st_size
         with open(path, "rb") as file:
-            start = file.read(8)
-            if start[:2] == b"PK" or start[:1] == b"\x80":
+            start = file.read(9)
+            if start[8:] != b"{" and (start[:2] == b"PK" or start[:1] == b"\x80"):
                 raise BadModel(
                     f"{path}: is a pickle, which can run code when opened; refused. "
                     "Only .safetensors models written by acutance are accepted"
                 )
-            length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+            length = struct.unpack("<Q", start[:8])[0] if len(start) == 9 else 0
             if not 2 <= length <= min(MAX_HEADER, size - 8) or size > MAX_BYTES:
                 raise BadModel(f"{path}: is not a model file or was cut short ({size} bytes); get it again")
+            file.seek(8)
             header = json.loads(file.read(length))
         facts = json.loads(header.pop("__metadata__")[METADATA_KEY])
     except OSError as error:

@@ -1,0 +1,154 @@
+"""Model files: sound ones load, every kind of damage is refused with one line."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from acutance.engines.cpu import CpuEngine
+from acutance.errors import BadModel, UsageError
+from acutance.models import store
+from acutance.models.graph import build_graph, read_graph
+from acutance.models.model import Model, read_model, write_model
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of the built-in model with its graph."""
+    model = store.load()
+    shutil.copy(model.graph, tmp_path)
+    return Path(shutil.copy(model.path, tmp_path / "m.safetensors"))
+
+
+def refused(path: Path, words: str) -> None:
+    with pytest.raises(BadModel, match=words) as caught:
+        model = read_model(path)
+        CpuEngine(model, (32, 32), "fp32", deep=False)
+    assert str(path.parent) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_the_built_in_model_carries_its_receipt() -> None:
+    model = store.load()
+    assert model.parameters <= 1_300_000 and model.geometry.scale == 4
+    assert {"recipe", "data", "steps", "seed", "versions", "commit", "measured"} <= model.receipt.keys()
+    assert model.receipt["steps"] > 10_000
+
+
+@pytest.mark.parametrize("share", [0.0, 0.00001, 0.001, 0.5, 0.999])
+def test_cut_short(copy: Path, share: float) -> None:
+    data = copy.read_bytes()
+    copy.write_bytes(data[: int(len(data) * share)])
+    refused(copy, "cut short|not a model|no acutance facts")
+
+
+def test_a_pickle_never_runs(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "canary"), "w"))
+
+    for name in ("m.pth", "m.safetensors"):
+        (tmp_path / name).write_bytes(pickle.dumps(Evil()))
+        with pytest.raises(BadModel, match="can run code"):
+            read_model(store.find(str(tmp_path / name)))
+    assert not (tmp_path / "canary").exists()
+
+
+def test_nan_weights(copy: Path) -> None:
+    data = bytearray(copy.read_bytes())
+    data[-4:] = struct.pack("<f", float("nan"))
+    copy.write_bytes(data)
+    refused(copy, "NaN or infinite")
+
+
+def test_a_graph_that_is_missing_altered_or_foreign(copy: Path) -> None:
+    graph = read_model(copy).graph
+    text = graph.read_text()
+    graph.write_text(text.replace("PRelu", "ReLU", 1))
+    refused(copy, "is not the graph")
+    graph.unlink()
+    refused(copy, "missing")
+
+
+def test_weights_that_do_not_fit_the_graph(copy: Path) -> None:
+    model = read_model(copy)
+    graph = json.loads(model.graph.read_text())
+    graph["tensors"][0]["shape"] = [1, 2, 3]
+    data = json.dumps(graph, sort_keys=True).encode()
+    model.graph.write_bytes(data)
+    rewrite(copy, model, {"graph": {"file": model.graph.name, "sha256": __import__("hashlib").sha256(data).hexdigest()}})
+    refused(copy, "do not fit")
+
+
+def rewrite(path: Path, model: Model, changes: dict) -> None:
+    facts = {
+        "name": "m", "network": model.network, "arguments": model.arguments,
+        "geometry": {"scale": 4, "halo": 18}, "receipt": {},
+        "graph": {"file": model.graph.name, "sha256": model.graph_sha256}, **changes,
+    }  # fmt: skip
+    write_model(path, model.weights, facts)
+
+
+@pytest.mark.parametrize("name", ["../x.graph", "/etc/passwd", "a/b.graph", ".."])
+def test_a_model_never_names_files_elsewhere(copy: Path, name: str) -> None:
+    rewrite(copy, read_model(copy), {"graph": {"file": name, "sha256": ""}})
+    refused(copy, "outside its own folder")
+
+
+@pytest.mark.parametrize("facts", [{"geometry": 5}, {"geometry": {"scale": "x", "wrong": 1}}, {"graph": None}, {"receipt": 0}])
+def test_facts_of_the_wrong_kind(copy: Path, facts: dict) -> None:
+    model = read_model(copy)
+    if facts == {"receipt": 0}:
+        data = copy.read_bytes()
+        copy.write_bytes(data.replace(b'\\"format\\": 1', b'\\"format\\": 9', 1))
+        refused(copy, "format unknown")
+    else:
+        rewrite(copy, model, facts)
+        refused(copy, "its facts lack|facts")
+
+
+def test_header_garbage(copy: Path) -> None:
+    data = bytearray(copy.read_bytes())
+    for position in (9, 40, 300):
+        broken = bytearray(data)
+        broken[position : position + 4] = b"\xff}]{"
+        copy.write_bytes(broken)
+        refused(copy, "damaged|no acutance facts|cut short|do not fit")
+
+
+def test_write_then_read_gives_the_same(tmp_path: Path, copy: Path) -> None:
+    model = read_model(copy)
+    rewrite(tmp_path / "n.safetensors", model, {})
+    again = read_model(tmp_path / "n.safetensors")
+    assert again.weights.keys() == model.weights.keys()
+    for name, tensor in model.weights.items():
+        np.testing.assert_array_equal(again.weights[name], tensor)
+    with pytest.raises(BadModel, match="NaN"):
+        write_model(tmp_path / "o.safetensors", {"a": np.array([np.nan], np.float32)}, {})
+    assert not (tmp_path / "o.safetensors").exists()
+
+
+def test_the_graph_holds_no_weights() -> None:
+    model = store.load()
+    assert model.graph.stat().st_size < 200_000 < model.path.stat().st_size
+    ir, buffer = read_graph(model)
+    assert buffer.nbytes < model.parameters * 4 + 4096 and b"<net" in ir
+
+
+def test_a_folded_weight_is_noticed() -> None:
+    with pytest.raises(BadModel, match="nothing may be folded"):
+        build_graph('<data offset="0" size="4"/>', b"abcd", {"w": np.ones(3, np.float32)})
+
+
+def test_names_paths_and_near_misses(tmp_path: Path, copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert store.find("fidelity").name == "fidelity.safetensors"
+    assert store.find(str(copy)) == copy and store.find(str(tmp_path)) == copy
+    with pytest.raises(UsageError, match="did you mean fidelity"):
+        store.find("fidelty")
+    monkeypatch.setenv("ACUTANCE_MODELS", str(tmp_path))
+    assert store.find("m") == copy

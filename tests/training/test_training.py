@@ -1,0 +1,212 @@
+"""Training: data as a function of (seed, index), exact resume after any kill, honest refusals."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from acutance.errors import AcutanceError, BadInput, Interrupted, UsageError
+from acutance.training import checkpoint
+from acutance.training.data import Pack, PairedCrops, Sampler, batches
+from acutance.training.loop import metrics, train
+from acutance.training.prepare import prepare
+from acutance.training.recipe import ConstantThenDecay, Recipe
+from tiny_recipe import tiny
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Real photographs (scikit-image's), plus files that must be left out."""
+    from PIL import Image
+    from skimage import data
+
+    folder = tmp_path_factory.mktemp("photos")
+    for name in ("astronaut", "coffee", "rocket", "chelsea"):
+        Image.fromarray(getattr(data, name)()).save(folder / f"{name}.png")
+    Image.fromarray(data.astronaut()).save(folder / "again.png")
+    Image.new("RGB", (300, 300), (9, 9, 9)).save(folder / "blank.png")
+    Image.new("RGB", (40, 40)).save(folder / "small.png")
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 not a picture")
+    pack = folder.parent / f"{folder.name}-pack"
+    manifest = prepare([folder], pack, valid_share=0.3)
+    reasons = {Path(skip["name"]).name: skip["reason"] for skip in manifest["skipped"]}
+    assert reasons.keys() == {"astronaut.png", "blank.png", "small.png", "broken.jpg"}
+    assert "same pixels" in reasons["astronaut.png"] and "blank" in reasons["blank.png"]
+    return pack
+
+
+def test_samples_depend_on_seed_and_index_only(dataset: Path) -> None:
+    crops = PairedCrops(patch=64, batch=3, candidates=2)
+    first, second = (Sampler(Pack(dataset), crops, 7) for _ in range(2))
+    for index in (0, 5, 1):
+        np.testing.assert_array_equal(first.sample(index), second.sample(index))
+    other = Sampler(Pack(dataset), crops, 8)
+    assert not np.array_equal(first.sample(0), other.sample(0))
+    late = next(batches(first, 4, torch.device("cpu")))
+    stream = batches(second, 0, torch.device("cpu"))
+    for _ in range(5):
+        now = next(stream)
+    assert torch.equal(now.lr, late.lr) and torch.equal(now.hr, late.hr)
+
+
+def test_pairs_are_matlab_bicubic_of_the_whole_picture(dataset: Path) -> None:
+    """Also at a crop's border, whose low-resolution pixels need their true neighbours."""
+    from acutance.imaging.bicubic import downscale
+
+    pack = Pack(dataset)
+    sampler = Sampler(pack, PairedCrops(patch=64), 0)
+    item = pack.train[0]
+    picture = np.asarray(pack.picture(item))
+    crop = sampler._crop(item, 40, 80)
+    from acutance.degrade.bicubic import downscale_valid
+
+    lr = downscale_valid(torch.from_numpy(crop).permute(2, 0, 1)[None].float(), 4)[0]
+    np.testing.assert_array_equal(
+        lr.permute(1, 2, 0).numpy(), downscale(picture, 4)[10:26, 20:36]
+    )
+
+
+def test_more_candidates_mean_more_detail(dataset: Path) -> None:
+    def busy(candidates: int) -> float:
+        sampler = Sampler(Pack(dataset), PairedCrops(patch=64, candidates=candidates), 0)
+        return float(np.mean([np.abs(np.diff(sampler.sample(i).astype(int), axis=0)).mean() for i in range(80)]))
+
+    assert busy(4) > 1.2 * busy(1)
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    return load_file(checkpoint.checkpoints(run)[-1] / "networks.safetensors")
+
+
+def test_three_steps_and_three_more_equal_six(dataset: Path, tmp_path: Path) -> None:
+    recipe = tiny()
+    train(recipe, data=dataset, out=tmp_path / "a", steps=6)
+    asked = iter([False] * 5 + [True] * 9)
+    with pytest.raises(Interrupted, match="run the same command again"):
+        train(recipe, data=dataset, out=tmp_path / "b", steps=6, cancelled=lambda: next(asked))
+    assert checkpoint.step_of(checkpoint.checkpoints(tmp_path / "b")[-1]) < 6
+    train(recipe, data=dataset, out=tmp_path / "b", steps=6)
+    a, b = weights(tmp_path / "a"), weights(tmp_path / "b")
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    models = [(tmp_path / run / "tiny.safetensors").read_bytes()[-2000:] for run in "ab"]
+    assert models[0] == models[1]
+
+
+def test_kill_minus_nine_and_rerun_gives_the_same_weights(dataset: Path, tmp_path: Path) -> None:
+    """Killed at random moments, the command is simply run again until it ends."""
+    command = [sys.executable, "-m", "acutance", "train", f"{HERE / 'tiny_recipe.py'}:tiny",
+               "--data", str(dataset), "--steps", "40", "--out"]  # fmt: skip
+    subprocess.run([*command, str(tmp_path / "a")], check=True, capture_output=True)
+    rng = np.random.default_rng(0)
+    kills = 0
+    for _ in range(30):
+        process = subprocess.Popen([*command, str(tmp_path / "b")], stderr=subprocess.DEVNULL)
+        try:
+            process.wait(timeout=float(rng.uniform(2.0, 4.0)) + 0.4 * kills)
+        except subprocess.TimeoutExpired:
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+            kills += 1
+            continue
+        break
+    assert process.returncode == 0 and kills > 0
+    a, b = weights(tmp_path / "a"), weights(tmp_path / "b")
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_sigterm_ends_with_a_checkpoint_and_143(dataset: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "acutance", "train", f"{HERE / 'tiny_recipe.py'}:tiny",
+               "--data", str(dataset), "--steps", "100000", "--out", str(tmp_path / "a")]  # fmt: skip
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not checkpoint.checkpoints(tmp_path / "a") and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.terminate()
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 143 and "run the same command again" in err and "Traceback" not in err
+    assert checkpoint.damage(checkpoint.checkpoints(tmp_path / "a")[-1]) is None
+
+
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(dataset: Path, tmp_path: Path) -> None:
+    train(tiny(), data=dataset, out=tmp_path, steps=6)
+    last = checkpoint.checkpoints(tmp_path)[-1]
+    data = bytearray((last / "networks.safetensors").read_bytes())
+    data[-1] ^= 1
+    (last / "networks.safetensors").write_bytes(data)
+    events: list[dict] = []
+    train(tiny(), data=dataset, out=tmp_path, steps=6, on_event=events.append)
+    assert any(e["event"] == "warning" and "SHA-256" in e["text"] for e in events)
+    assert any(e["event"] == "resumed" and e["step"] < 6 for e in events)
+    assert checkpoint.damage(checkpoint.checkpoints(tmp_path)[-1]) is None
+
+
+def test_a_longer_run_goes_back_to_before_the_decay(dataset: Path, tmp_path: Path) -> None:
+    events: list[dict] = []
+    train(tiny(), data=dataset, out=tmp_path / "a", steps=8)  # decays from step 4 on
+    train(tiny(), data=dataset, out=tmp_path / "a", steps=12, on_event=events.append)
+    assert [e["step"] for e in events if e["event"] == "resumed"] == [4]
+    train(tiny(), data=dataset, out=tmp_path / "b", steps=12)
+    a, b = weights(tmp_path / "a"), weights(tmp_path / "b")
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_another_recipe_seed_or_dataset_is_refused_with_the_difference(dataset: Path, tmp_path: Path) -> None:
+    train(tiny(), data=dataset, out=tmp_path, steps=2)
+    with pytest.raises(UsageError, match="seed: was 0, now 1"):
+        train(tiny(), data=dataset, out=tmp_path, steps=2, seed=1)
+    changed = dataclasses.replace(tiny(), ema=0.5)
+    with pytest.raises(UsageError, match="recipe: was"):
+        train(changed, data=dataset, out=tmp_path, steps=2)
+
+
+def test_a_batch_of_nan_is_skipped_and_too_many_stop_the_run(dataset: Path, tmp_path: Path) -> None:
+    def poison(loss_value: float) -> Recipe:
+        recipe = tiny()
+
+        def objective():
+            built = recipe.objective()
+            built.losses = (("bad", 1.0, lambda a, b: (a - b).abs().mean() * loss_value),)
+            return built
+
+        return dataclasses.replace(recipe, objective=objective)
+
+    with pytest.raises(AcutanceError, match="no finite loss"):
+        train(poison(float("nan")), data=dataset, out=tmp_path, steps=100)
+
+
+def test_training_learns(dataset: Path, tmp_path: Path) -> None:
+    train(tiny(), data=dataset, out=tmp_path, steps=60)
+    rows = [row["generator/l1"] for row in metrics(tmp_path) if "generator/l1" in row]
+    scores = [row["valid_psnr"] for row in metrics(tmp_path) if "valid_psnr" in row]
+    assert rows and scores[-1] > scores[0]
+
+
+def test_what_cannot_be_trained_on_is_said(dataset: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="acutance prepare"):
+        Pack(tmp_path)
+    with pytest.raises(BadInput, match="at least 5000 pixels"):
+        Sampler(Pack(dataset), PairedCrops(patch=5000), 0)
+    with pytest.raises(UsageError, match="already holds a dataset"):
+        prepare([dataset], dataset)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BadInput, match="no pictures"):
+        prepare([tmp_path / "empty"], tmp_path / "pack")
+
+
+def test_the_schedule_is_continuous() -> None:
+    schedule = ConstantThenDecay(warmup=10, decay=30)
+    factors = [schedule.factor(step, 100) for step in range(100)]
+    assert max(abs(a - b) for a, b in zip(factors, factors[1:], strict=False)) <= 0.1001
+    assert schedule.constant_until(100) == 70 and factors[69] == 1.0 and factors[-1] < 0.04
