@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +12,11 @@ from hypothesis import strategies as st
 from acutance.imaging.tiling import ceil_to, plan_grid, ramps, spans
 
 geometries = st.tuples(
-    st.integers(1, 400), st.integers(1, 40), st.sampled_from([1, 2, 8, 16]), st.integers(0, 12), st.integers(1, 60)
+    st.integers(1, 400),
+    st.integers(1, 40),
+    st.sampled_from([1, 2, 8, 16]),
+    st.integers(0, 12),
+    st.integers(1, 60),
 )
 
 
@@ -27,7 +33,7 @@ def test_kept_parts_cover_once_and_respect_the_halo(geometry: tuple[int, int, in
     for span in row:
         assert span.start % multiple == 0 and (span.stop - span.start) % multiple == 0
         assert 0 <= span.start <= span.keep < span.until <= span.stop <= length
-    for before, after in zip(row, row[1:], strict=False):
+    for before, after in itertools.pairwise(row):
         assert before.until - after.keep == overlap
         assert after.keep - after.start >= halo and before.stop - before.until >= halo
 

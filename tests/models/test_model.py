@@ -81,7 +81,11 @@ def test_weights_that_do_not_fit_the_graph(copy: Path) -> None:
     graph["tensors"][0]["shape"] = [1, 2, 3]
     data = json.dumps(graph, sort_keys=True).encode()
     model.graph.write_bytes(data)
-    rewrite(copy, model, {"graph": {"file": model.graph.name, "sha256": __import__("hashlib").sha256(data).hexdigest()}})
+    rewrite(
+        copy,
+        model,
+        {"graph": {"file": model.graph.name, "sha256": __import__("hashlib").sha256(data).hexdigest()}},
+    )
     refused(copy, "do not fit")
 
 
@@ -100,7 +104,9 @@ def test_a_model_never_names_files_elsewhere(copy: Path, name: str) -> None:
     refused(copy, "outside its own folder")
 
 
-@pytest.mark.parametrize("facts", [{"geometry": 5}, {"geometry": {"scale": "x", "wrong": 1}}, {"graph": None}, {"receipt": 0}])
+@pytest.mark.parametrize(
+    "facts", [{"geometry": 5}, {"geometry": {"scale": "x", "wrong": 1}}, {"graph": None}, {"receipt": 0}]
+)
 def test_facts_of_the_wrong_kind(copy: Path, facts: dict) -> None:
     model = read_model(copy)
     if facts == {"receipt": 0}:

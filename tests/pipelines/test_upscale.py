@@ -94,9 +94,7 @@ def test_passes() -> None:
 def test_file_equals_array(tmp_path: Path, model, small_photo: np.ndarray) -> None:
     source, target = write(tmp_path / "a.png", small_photo), tmp_path / "b.png"
     Upscaler(model).file(source, target)
-    np.testing.assert_array_equal(
-        pyvips.Image.new_from_file(str(target)).numpy(), Upscaler(model).array(small_photo)
-    )
+    np.testing.assert_array_equal(pyvips.Image.new_from_file(str(target)).numpy(), Upscaler(model).array(small_photo))
 
 
 def test_a_second_run_keeps_what_the_same_plan_made(tmp_path: Path, model, small_photo: np.ndarray) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from tiny_recipe import tiny
 
 from acutance.errors import AcutanceError, BadInput, Interrupted, UsageError
 from acutance.training import checkpoint
@@ -21,7 +23,6 @@ from acutance.training.data import Pack, PairedCrops, Sampler, batches
 from acutance.training.loop import metrics, train
 from acutance.training.prepare import prepare
 from acutance.training.recipe import ConstantThenDecay, Recipe
-from tiny_recipe import tiny
 
 HERE = Path(__file__).parent
 
@@ -73,9 +74,7 @@ def test_pairs_are_matlab_bicubic_of_the_whole_picture(dataset: Path) -> None:
     from acutance.degrade.bicubic import downscale_valid
 
     lr = downscale_valid(torch.from_numpy(crop).permute(2, 0, 1)[None].float(), 4)[0]
-    np.testing.assert_array_equal(
-        lr.permute(1, 2, 0).numpy(), downscale(picture, 4)[10:26, 20:36]
-    )
+    np.testing.assert_array_equal(lr.permute(1, 2, 0).numpy(), downscale(picture, 4)[10:26, 20:36])
 
 
 def test_more_candidates_mean_more_detail(dataset: Path) -> None:
@@ -208,5 +207,5 @@ def test_what_cannot_be_trained_on_is_said(dataset: Path, tmp_path: Path) -> Non
 def test_the_schedule_is_continuous() -> None:
     schedule = ConstantThenDecay(warmup=10, decay=30)
     factors = [schedule.factor(step, 100) for step in range(100)]
-    assert max(abs(a - b) for a, b in zip(factors, factors[1:], strict=False)) <= 0.1001
+    assert max(abs(a - b) for a, b in itertools.pairwise(factors)) <= 0.1001
     assert schedule.constant_until(100) == 70 and factors[69] == 1.0 and factors[-1] < 0.04

@@ -17,7 +17,14 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (upscale.upscale, models.models, doctor.doctor, evaluate.evaluate, prepare.prepare, train.train):
+for command in (
+    upscale.upscale,
+    models.models,
+    doctor.doctor,
+    evaluate.evaluate,
+    prepare.prepare,
+    train.train,
+):
     app.command()(command)
 
 

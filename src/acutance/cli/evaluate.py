@@ -11,14 +11,17 @@ from acutance.cli import console
 
 
 def evaluate(
-    bench: Annotated[list[Path], typer.Option(help="A folder with HR/ (and LRx4/, else made by bicubic); repeatable.", show_default=False)],
+    bench: Annotated[
+        list[Path],
+        typer.Option(help="A folder with HR/ (and LRx4/, else made by bicubic); repeatable.", show_default=False),
+    ],
     model: Annotated[list[str] | None, typer.Option(help="A model, or bicubic; repeatable. Default: fidelity.")] = None,
     scale: Annotated[int, typer.Option(help="The scale of bicubic, when no model fixes it.", min=2)] = 4,
     engine: Annotated[str, typer.Option(help="auto, cpu or torch.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     images: Annotated[bool, typer.Option(help="Print every image, not only the means.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on stdout.")] = False,
-) -> None:  # fmt: skip
+) -> None:
     """PSNR and SSIM on luma, a border of SCALE pixels cut off: the protocol of the SRGAN and ESRGAN papers."""
     from acutance.measuring import benchmark
     from acutance.models import store

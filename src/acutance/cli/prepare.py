@@ -34,6 +34,4 @@ def prepare(
         console.say(f"left out {skip['name']}: {skip['reason']}")
     if json:
         console.emit({"event": "done", "pictures": len(items), "held_out": held, "skipped": skipped})
-    console.say(
-        f"{out}: {len(items)} pictures, {megapixels:.0f} megapixels, {held} held out; {len(skipped)} left out"
-    )
+    console.say(f"{out}: {len(items)} pictures, {megapixels:.0f} megapixels, {held} held out; {len(skipped)} left out")

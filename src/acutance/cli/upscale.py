@@ -14,12 +14,18 @@ from acutance.errors import Interrupted, UsageError
 
 def upscale(
     inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Pictures or folders.", show_default=False)],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="File or folder; default: NAME_x4 beside the input.")] = None,
-    model: Annotated[str, typer.Option(help="A name (see acutance models), a model file or a run folder.")] = "fidelity",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File or folder; default: NAME_x4 beside the input.")
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="A name (see acutance models), a model file or a run folder.")
+    ] = "fidelity",
     scale: Annotated[float | None, typer.Option(help="Times as large, up to 16; default: the model's.")] = None,
     width: Annotated[int | None, typer.Option(help="Or: exact width in pixels.")] = None,
     height: Annotated[int | None, typer.Option(help="Or: exact height in pixels.")] = None,
-    file_format: Annotated[str | None, typer.Option("--format", help="png, jpg, webp, tif or avif; default: as the input.")] = None,
+    file_format: Annotated[
+        str | None, typer.Option("--format", help="png, jpg, webp, tif or avif; default: as the input.")
+    ] = None,
     quality: Annotated[int, typer.Option(help="1 to 100, for jpg, webp and avif.")] = 90,
     engine: Annotated[str, typer.Option(help="auto, cpu or torch.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8.")] = "auto",
@@ -28,7 +34,7 @@ def upscale(
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders with all their subfolders.")] = False,
     overwrite: Annotated[bool, typer.Option(help="Replace results that another plan made.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on stdout.")] = False,
-) -> None:  # fmt: skip
+) -> None:
     """Enlarge pictures, faithfully: depth, transparency, profile and metadata are kept.
 
     Run the same command again after a stop: what is finished is kept, the rest goes on.
@@ -38,10 +44,17 @@ def upscale(
     from acutance.pipelines.upscale import Settings, Upscaler
 
     settings = Settings(
-        scale=scale, width=width, height=height, file_format={"jpeg": "jpg", "tiff": "tif"}.get(file_format or "", file_format),
-        quality=quality, engine=engine, precision=precision, tile=tile, overwrite=overwrite,  # type: ignore[arg-type]
+        scale=scale,
+        width=width,
+        height=height,
+        file_format={"jpeg": "jpg", "tiff": "tif"}.get(file_format or "", file_format),
+        quality=quality,
+        engine=engine,  # type: ignore[arg-type]
+        precision=precision,  # type: ignore[arg-type]
+        tile=tile,
+        overwrite=overwrite,
         max_megapixels=max_megapixels,
-    )  # fmt: skip
+    )
     loaded = store.load(model)
     jobs, others = plan_jobs(inputs, output, settings, loaded.geometry.scale, recursive)
     if not jobs:
@@ -80,7 +93,9 @@ class _Report:
         self.progress.clear()
         if event["event"] == "done":
             size = f"{event['width']}x{event['height']}"
-            console.say(f"{event['output']}  {size}  {event['seconds']:.1f} s  ({event['engine']} {event['precision']})")
+            console.say(
+                f"{event['output']}  {size}  {event['seconds']:.1f} s  ({event['engine']} {event['precision']})"
+            )
             for note in event["notes"]:
                 console.say(f"  note: {name} {note}")
         elif event["event"] == "failed":
@@ -101,5 +116,3 @@ class _Report:
         parts += [f"{never} not tried"] if never else []
         parts += [f"{others} other files left alone"] if others else []
         console.say(f"{', '.join(parts)}; {console.clock(time.monotonic() - self.begin)}")
-
-

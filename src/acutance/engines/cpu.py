@@ -99,7 +99,7 @@ def _finite_output(graph: ov.Model) -> ov.Model:
     from openvino import opset13 as op
 
     result = graph.output(0).get_node().input_value(0)
-    return ov.Model([result, _total(op, result)], graph.get_parameters(), "checked")
+    return ov.Model([result, _total(op, result)], graph.get_parameters(), "checked")  # pyright: ignore
 
 
 def _uint8_ports(graph: ov.Model) -> ov.Model:
@@ -121,10 +121,10 @@ def _uint8_ports(graph: ov.Model) -> ov.Model:
     level = op.clamp(op.multiply(result, np.float32(255)), 0.0, 255.0)
     pixels = op.convert(op.round(level, "half_to_even"), "u8")
     interleaved = op.transpose(pixels, np.array([0, 2, 3, 1]))
-    return ov.Model([interleaved.output(0), _total(op, result)], [levels], "uint8")
+    return ov.Model([interleaved.output(0), _total(op, result)], [levels], "uint8")  # pyright: ignore
 
 
-def _total(op, result):  # noqa: ANN001, ANN202
+def _total(op, result):
     return op.reduce_sum(result, np.array([0, 1, 2, 3]), False).output(0)
 
 

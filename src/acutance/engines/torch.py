@@ -40,7 +40,7 @@ class TorchEngine:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         network = NETWORKS[model.network](**model.arguments).eval().to(self._device)
         network.load_state_dict({name: torch.from_numpy(w) for name, w in model.weights.items()})
-        self._network = network.to(memory_format=torch.channels_last)
+        self._network = network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def stream(self, tiles: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """See ``engines.Engine.stream``."""
@@ -55,12 +55,13 @@ class TorchEngine:
             else:
                 yield (result.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
 
-    def _run(self, tile: np.ndarray, precision: str):  # noqa: ANN202
+    def _run(self, tile: np.ndarray, precision: str):
         torch = self._torch
         x = torch.from_numpy(np.ascontiguousarray(tile)).to(self._device)
         x = x[None] if self.deep else x.permute(2, 0, 1)[None].float() / 255
         x = x.contiguous(memory_format=torch.channels_last)
-        with torch.inference_mode(), torch.autocast(
-            self._device.type, torch.bfloat16, enabled=precision == "bf16"
+        with (
+            torch.inference_mode(),
+            torch.autocast(self._device.type, torch.bfloat16, enabled=precision == "bf16"),
         ):
             return self._network(x)[0].float()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 import secrets
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ def atomic_path(final: Path) -> Iterator[Path]:
     The temporary name keeps the suffix, so that libraries which choose a format by name still do.
     A failed write, fsync or rename is reported as ``ResourceError`` and leaves ``final`` as it was.
     """
+    sweep(final)
     temporary = temporary_beside(final)
     try:
         yield temporary
@@ -28,14 +30,39 @@ def atomic_path(final: Path) -> Iterator[Path]:
     except OSError as error:
         raise resource_error(error, final) from error
     finally:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             temporary.unlink()
 
 
 def temporary_beside(final: Path) -> Path:
     """A fresh name in the same folder, hidden, ending in the same suffix and short enough."""
-    stem = final.name.encode()[:180].decode(errors="ignore").removesuffix(final.suffix)
-    return final.with_name(f".{stem}.{secrets.token_hex(4)}.part{final.suffix}")
+    return final.with_name(f".{_short_stem(final)}.{os.getpid()}-{secrets.token_hex(3)}.part{final.suffix}")
+
+
+def sweep(final: Path) -> None:
+    """Remove what killed processes left beside ``final`` when they were writing it."""
+    if os.name == "nt":  # there, asking whether a process lives would end it
+        return
+    pattern = f".{glob.escape(_short_stem(final))}.*-*.part*"
+    for leftover in final.parent.glob(pattern):
+        owner = leftover.name.removesuffix(leftover.suffix).split(".")[-2].split("-")[0]
+        if owner.isdecimal() and not _alive(int(owner)):
+            with contextlib.suppress(OSError):
+                leftover.unlink()
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _short_stem(final: Path) -> str:
+    return final.name.encode()[:180].decode(errors="ignore").removesuffix(final.suffix)
 
 
 def sync_file(path: Path) -> None:

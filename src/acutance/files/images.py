@@ -22,7 +22,7 @@ import pyvips
 from acutance.errors import BadInput
 from acutance.files import limits
 from acutance.files.atomic import temporary_beside
-from acutance.files.vips import reason
+from acutance.files.vips import VipsImage, load, reason
 
 DEPTHS = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32}
 LOADERS = ("jpeg", "png", "webp", "tiff", "heif", "gif")
@@ -45,7 +45,7 @@ class Picture:
     file_format: str
     fields: dict[str, tuple[Any, Any]]
     notes: list[str]
-    image: pyvips.Image = field(repr=False)
+    image: VipsImage = field(repr=False)
     _region: Any = field(default=None, repr=False)
 
     @property
@@ -76,9 +76,7 @@ def sha256(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def open_picture(
-    path: Path, *, scratch: Path, max_megapixels: float = limits.MAX_MEGAPIXELS
-) -> Iterator[Picture]:
+def open_picture(path: Path, *, scratch: Path, max_megapixels: float = limits.MAX_MEGAPIXELS) -> Iterator[Picture]:
     """Open ``path`` for reading in order. ``scratch``: the file beside which a large picture that
     cannot be read in order is unpacked; the unpacked copy is removed on every exit.
 
@@ -97,7 +95,7 @@ def _opened(path: Path, scratch: Path, max_megapixels: float, stack: contextlib.
     fields = _metadata(image)
     orientation = _take_orientation(fields)
     if _reads_in_order(image) and orientation in (1, 2):
-        image = pyvips.Image.new_from_file(str(path), access="sequential", fail_on="error")
+        image = load(path)
     else:
         image = stack.enter_context(_unpacked(path, image, scratch))
     image = _standard(_upright(image, orientation), notes)
@@ -126,16 +124,16 @@ def _unreadable(path: Path, error: pyvips.Error) -> BadInput:
     return BadInput(f"{path}: is damaged or not a picture ({text})")
 
 
-def _header(path: Path) -> pyvips.Image:
+def _header(path: Path) -> VipsImage:
     information = path.stat()
     if not stat.S_ISREG(information.st_mode):
         raise BadInput(f"{path}: is not a regular file")
     if information.st_size == 0:
         raise BadInput(f"{path}: is empty (0 bytes)")
     try:
-        image = pyvips.Image.new_from_file(str(path), access="sequential", fail_on="error")
+        image = load(path)
     except pyvips.Error as error:
-        if "not a known file format" in error.detail:
+        if "not in a known format" in error.detail:
             raise BadInput(f"{path}: is {UNKNOWN}") from error
         raise
     if not any(name in image.get("vips-loader") for name in LOADERS):
@@ -143,7 +141,7 @@ def _header(path: Path) -> pyvips.Image:
     return image
 
 
-def _animation_notes(image: pyvips.Image) -> list[str]:
+def _animation_notes(image: VipsImage) -> list[str]:
     pages = image.get("n-pages") if image.get_typeof("n-pages") else 1
     return [f"holds {pages} pages or frames; only the first is used"] if pages > 1 else []
 
@@ -157,15 +155,11 @@ STRUCTURE = {
 }  # fmt: skip
 
 
-def _metadata(image: pyvips.Image) -> dict[str, tuple[Any, Any]]:
-    return {
-        name: (image.get_typeof(name), image.get(name))
-        for name in image.get_fields()
-        if name not in STRUCTURE
-    }
+def _metadata(image: VipsImage) -> dict[str, tuple[Any, Any]]:
+    return {name: (image.get_typeof(name), image.get(name)) for name in image.get_fields() if name not in STRUCTURE}
 
 
-def _reads_in_order(image: pyvips.Image) -> bool:
+def _reads_in_order(image: VipsImage) -> bool:
     """Baseline JPEG, plain PNG and TIFF come row by row; the other decoders hold the whole picture."""
     loader = image.get("vips-loader")
     if "jpeg" in loader:
@@ -176,9 +170,9 @@ def _reads_in_order(image: pyvips.Image) -> bool:
 
 
 @contextlib.contextmanager
-def _unpacked(path: Path, header: pyvips.Image, scratch: Path) -> Iterator[pyvips.Image]:
+def _unpacked(path: Path, header: VipsImage, scratch: Path) -> Iterator[VipsImage]:
     """The decoded picture in memory, or above 64 megapixels in a tiled file beside the result."""
-    decoded = pyvips.Image.new_from_file(str(path), access="sequential", fail_on="error")
+    decoded = load(path)
     if header.width * header.height <= limits.RANDOM_ACCESS_MEGAPIXELS * 1e6:
         yield decoded.copy_memory()
         return
@@ -188,8 +182,10 @@ def _unpacked(path: Path, header: pyvips.Image, scratch: Path) -> Iterator[pyvip
     )
     copy = temporary_beside(scratch.with_suffix(".tif"))
     try:
-        decoded.tiffsave(str(copy), bigtiff=True, tile=True, tile_width=256, tile_height=256, keep="none")
-        yield pyvips.Image.new_from_file(str(copy), access="random")
+        with open(copy, "xb+") as file:
+            target = pyvips.Target.new_to_descriptor(file.fileno())
+            decoded.tiffsave_target(target, bigtiff=True, tile=True, tile_width=256, tile_height=256, keep="none")
+        yield load(copy, "random")
     finally:
         copy.unlink(missing_ok=True)
 
@@ -204,7 +200,7 @@ def _take_orientation(fields: dict[str, tuple[Any, Any]]) -> int:
     return int(value)
 
 
-def _upright(image: pyvips.Image, orientation: int) -> pyvips.Image:
+def _upright(image: VipsImage, orientation: int) -> VipsImage:
     """Apply EXIF orientation 2..8, once."""
     if image.get_typeof("orientation"):
         image = image.copy()
@@ -215,7 +211,7 @@ def _upright(image: pyvips.Image, orientation: int) -> pyvips.Image:
     return image.fliphor() if orientation in (2, 4, 5, 7) else image
 
 
-def _standard(image: pyvips.Image, notes: list[str]) -> pyvips.Image:
+def _standard(image: VipsImage, notes: list[str]) -> VipsImage:
     """Grey or RGB, with or without alpha, of 8 bits, 16 bits or float."""
     kind = image.interpretation
     if kind in ("cmyk", "lab", "labs", "labq", "xyz", "lch"):
@@ -234,7 +230,7 @@ def _standard(image: pyvips.Image, notes: list[str]) -> pyvips.Image:
     return image
 
 
-def _bled(image: pyvips.Image) -> pyvips.Image:
+def _bled(image: VipsImage) -> VipsImage:
     """Let colour creep under fully transparent pixels, so that no dark fringe appears at edges."""
     colour, alpha = image[: image.bands - 1], image[image.bands - 1]
     weight = (alpha > 0).ifthenelse(1.0, 0.0).cast("float")

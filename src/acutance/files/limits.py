@@ -43,8 +43,7 @@ def format_of(path: Path) -> str:
         return SUFFIX_FORMATS[path.suffix.lower()]
     except KeyError:
         raise UsageError(
-            f"{path}: cannot write {path.suffix or 'a file without a suffix'}; "
-            f"use one of {' '.join(SUFFIX_FORMATS)}"
+            f"{path}: cannot write {path.suffix or 'a file without a suffix'}; use one of {' '.join(SUFFIX_FORMATS)}"
         ) from None
 
 

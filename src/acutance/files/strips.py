@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import pyvips
 
+from acutance.files.vips import VipsImage
+
 ROWS = 64  # rows per TIFF block
 SAMPLE_FORMATS = {"u": 1, "f": 3}
 
@@ -56,13 +58,13 @@ class StripSource:
         self._source.on_read(self._read)
         self._source.on_seek(self._seek)
 
-    def image(self) -> pyvips.Image:
+    def image(self) -> VipsImage:
         """The picture the strips add up to, to be read in order."""
         return pyvips.Image.new_from_source(self._source, "", access="sequential", fail_on="error")
 
     def put(self, strip: np.ndarray | None, alive: Callable[[], bool]) -> bool:
         """Queue a strip (None: no more will come); False when the reader is no longer ``alive``."""
-        data = None if strip is None else memoryview(np.ascontiguousarray(strip)).cast("B")
+        data = None if strip is None else np.ascontiguousarray(strip).data.cast("B")
         while alive():
             try:
                 self._strips.put(data, timeout=0.1)

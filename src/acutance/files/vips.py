@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyvips
@@ -13,11 +15,20 @@ from acutance.errors import BadInput
 pyvips.cache_set_max(0)
 pyvips.block_untrusted_set(True)
 
-FORMATS = {
-    np.dtype(np.uint8): "uchar",
-    np.dtype(np.uint16): "ushort",
-    np.dtype(np.float32): "float",
-}
+VipsImage = Any  # pyvips.Image: what it declares of its methods' types is partly wrong
+
+
+def load(path: Path, access: str = "sequential") -> VipsImage:
+    """Open ``path`` (header only) by descriptor: a name is never read as options, nor decoded as text.
+
+    ``access``: "sequential" for rows in order, "random" for any. Damage is an error, never grey pixels.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    try:
+        source = pyvips.Source.new_from_descriptor(descriptor)
+        return pyvips.Image.new_from_source(source, "", access=access, fail_on="error")
+    finally:
+        os.close(descriptor)
 
 
 def reason(error: Exception) -> str:
@@ -30,7 +41,7 @@ def reason(error: Exception) -> str:
 def read_rgb8(path: Path) -> np.ndarray:
     """Decode ``path`` upright to uint8 RGB ``(H, W, 3)``."""
     try:
-        image = pyvips.Image.new_from_file(str(path), access="sequential", fail_on="truncated")
+        image = load(path)
         if image.get_typeof("orientation") and image.get("orientation") > 1:
             image = image.copy_memory().autorot()
         image = image.colourspace("srgb")

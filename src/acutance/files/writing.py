@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ import pyvips
 from acutance.errors import ResourceError
 from acutance.files.atomic import atomic_path
 from acutance.files.strips import StripSource
-from acutance.files.vips import reason
+from acutance.files.vips import VipsImage, reason
 
+FULL = 4 << 20  # bytes free below which a failed write means a full disk
 EIGHT_BIT = ("jpg", "webp", "avif")
 Write = Callable[[np.ndarray], None]
 
@@ -63,10 +65,13 @@ def picture_writer(target: Target) -> Iterator[Write]:
     source = StripSource(target.width, target.height, target.bands, target.depth)
     failure: list[pyvips.Error] = []
     with atomic_path(target.path) as temporary:
+        file = open(temporary, "xb+")  # noqa: SIM115 - found before any work
 
         def save() -> None:
             try:
-                _save(_encoded(source.image(), target), temporary, target)
+                with file:
+                    out = pyvips.Target.new_to_descriptor(file.fileno())
+                    _save(_encoded(source.image(), target), out, target)
             except pyvips.Error as error:
                 failure.append(error)
 
@@ -90,28 +95,26 @@ def picture_writer(target: Target) -> Iterator[Write]:
 
 def _failed(path: Path, failure: list[pyvips.Error]) -> ResourceError:
     text = reason(failure[0]) if failure else "the encoder stopped"
-    if failure and any(word in failure[0].detail for word in ("No space", "write error", "unable to write")):
-        return ResourceError(f"{path}: cannot be written, the disk seems full ({text}); free some space and rerun")
-    return ResourceError(f"{path}: cannot be written ({text})")
+    if shutil.disk_usage(path.parent).free < FULL:
+        return ResourceError(f"{path}: the disk is full ({text}); free some space and run the same command again")
+    return ResourceError(f"{path}: cannot be written ({text}); try another --format or folder")
 
 
-def _encoded(image: pyvips.Image, target: Target) -> pyvips.Image:
+def _encoded(image: VipsImage, target: Target) -> VipsImage:
     """The strips' image with final size, the depth the format holds, and the metadata."""
     if (target.final_width, target.final_height) != (image.width, image.height):
         image = _reduced(image, target.final_width, target.final_height)
     image = _fitting_depth(image, target)
     if target.file_format == "jpg" and image.hasalpha():
         image = image.flatten(background=255)
-    image = image.copy(
-        xres=target.fields.get("xres", (0, 1.0))[1], yres=target.fields.get("yres", (0, 1.0))[1]
-    )
+    image = image.copy(xres=target.fields.get("xres", (0, 1.0))[1], yres=target.fields.get("yres", (0, 1.0))[1])
     for name, (kind, value) in target.fields.items():
         if name not in ("xres", "yres"):
             image.set_type(kind, name, value)
     return image
 
 
-def _reduced(image: pyvips.Image, width: int, height: int) -> pyvips.Image:
+def _reduced(image: VipsImage, width: int, height: int) -> VipsImage:
     """Antialiased reduction to exactly ``width`` x ``height`` (Lanczos, three lobes)."""
     depth, alpha = image.format, image.hasalpha()
     peak = {"uchar": 255, "ushort": 65535}.get(depth, 1)
@@ -125,7 +128,7 @@ def _reduced(image: pyvips.Image, width: int, height: int) -> pyvips.Image:
     return (image.rint() if depth != "float" else image).cast(depth)
 
 
-def _fitting_depth(image: pyvips.Image, target: Target) -> pyvips.Image:
+def _fitting_depth(image: VipsImage, target: Target) -> VipsImage:
     grey = image.bands <= 2
     if target.file_format in EIGHT_BIT and image.format != "uchar":
         level = 255.0 / (65535.0 if image.format == "ushort" else 1.0)
@@ -137,19 +140,19 @@ def _fitting_depth(image: pyvips.Image, target: Target) -> pyvips.Image:
     return image
 
 
-def _save(image: pyvips.Image, path: Path, target: Target) -> None:
-    name, quality = str(path), target.quality
+def _save(image: VipsImage, out: Any, target: Target) -> None:
+    quality = target.quality
     if target.file_format == "jpg":
-        image.jpegsave(name, Q=quality)
+        image.jpegsave_target(out, Q=quality)
     elif target.file_format == "png":
-        image.pngsave(name, compression=1, filter="sub")
+        image.pngsave_target(out, compression=1, filter="sub")
     elif target.file_format == "webp":
-        image.webpsave(name, Q=quality, lossless=quality == 100, effort=2)
+        image.webpsave_target(out, Q=quality, lossless=quality == 100, effort=2)
     elif target.file_format == "avif":
-        image.heifsave(name, compression="av1", Q=quality, effort=2, bitdepth=8)
+        image.heifsave_target(out, compression="av1", Q=quality, effort=2, bitdepth=8)
     elif target.file_format == "raw":
-        image.tiffsave(name, bigtiff=True, keep="none")
+        image.tiffsave_target(out, bigtiff=True, keep="none")
     else:
         size = image.width * image.height * image.bands * (1 if image.format == "uchar" else 4)
         predictor = "float" if image.format == "float" else "horizontal"
-        image.tiffsave(name, compression="deflate", level=1, predictor=predictor, bigtiff=size > 2**31)
+        image.tiffsave_target(out, compression="deflate", level=1, predictor=predictor, bigtiff=size > 2**31)

@@ -92,5 +92,3 @@ def write_graph(path: Path, graph: dict[str, Any]) -> str:
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
     return hashlib.sha256(data).hexdigest()
-
-

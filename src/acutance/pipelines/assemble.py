@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from acutance.imaging.tiling import Grid, ramps
@@ -16,8 +18,8 @@ class Assembler:
 
     def __init__(self, grid: Grid, scale: int, bands: int, depth: np.dtype) -> None:
         self.grid, self.scale, self.bands, self.depth = grid, scale, bands, depth
-        self.blends = any(a.until > b.keep for axis in (grid.rows, grid.columns)
-                          for a, b in zip(axis, axis[1:], strict=False))  # fmt: skip
+        pairs = itertools.chain(itertools.pairwise(grid.rows), itertools.pairwise(grid.columns))
+        self.blends = any(before.until > after.keep for before, after in pairs)
         self._down = [w.astype(np.float32) for w in ramps(grid.rows, scale)] if self.blends else []
         self._across = [w.astype(np.float32) for w in ramps(grid.columns, scale)] if self.blends else []
         self.row = self.column = 0

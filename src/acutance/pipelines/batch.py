@@ -73,7 +73,8 @@ def plan_jobs(
 
 
 def _names_a_file(output: Path) -> bool:
-    return not output.is_dir() and output.suffix.lower() in limits.SUFFIX_FORMATS
+    """A folder that exists is a folder; otherwise a suffix like a format's makes it a file."""
+    return not output.is_dir() and 3 <= len(output.suffix) <= 5
 
 
 def _label(settings: Settings, model_scale: int) -> str:
@@ -140,9 +141,7 @@ def run_jobs(
             )  # fmt: skip
         except Interrupted as error:
             made = summary.done + summary.kept
-            raise Interrupted(
-                f"stopped; {made} of {len(jobs)} done; run the same command again to continue"
-            ) from error
+            raise Interrupted(f"stopped; {made} of {len(jobs)} done; run the same command again to continue") from error
         except MemoryError:
             failure: AcutanceError = ResourceError(f"{job.source}: not enough memory; try a smaller --tile")
             _report(summary, job, failure, forward)

@@ -115,9 +115,7 @@ class Upscaler:
 
     def settle(self, depth: np.dtype) -> tuple[str, str]:
         """The engine and precision for pictures of this depth."""
-        return engines.choose(
-            self.model, self.settings.engine, self.settings.precision, deep=depth != np.uint8
-        )
+        return engines.choose(self.model, self.settings.engine, self.settings.precision, deep=depth != np.uint8)
 
     def engine(self, grid: Grid, depth: np.dtype) -> Engine:
         """An engine for the tiles of ``grid``."""
@@ -186,9 +184,7 @@ class Upscaler:
         seconds = round(time.perf_counter() - begin, 3)
         return {"status": "done", **facts, "seconds": seconds, "notes": notes}
 
-    def _plan(
-        self, picture: images.Picture, source: Path, target: Path
-    ) -> tuple[Plan, tuple[int, int], list[Grid]]:
+    def _plan(self, picture: images.Picture, source: Path, target: Path) -> tuple[Plan, tuple[int, int], list[Grid]]:
         settings, scale = self.settings, self.model.geometry.scale
         size = final_size(picture.width, picture.height, scale, settings)
         grids, width, height = [], picture.width, picture.height
@@ -260,5 +256,3 @@ def _reporter(on_event: Event, source: Path, grids: list[Grid]) -> Callable[[int
         on_event({"event": "progress", "input": str(source), "done": before + done, "total": total})
 
     return report
-
-

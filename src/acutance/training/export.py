@@ -50,7 +50,12 @@ def make_graph(network: str, arguments: dict[str, int]) -> dict[str, Any]:
 
 
 def export_model(
-    folder: Path, name: str, network: str, arguments: dict[str, int], weights: nn.Module, receipt: dict[str, Any]
+    folder: Path,
+    name: str,
+    network: str,
+    arguments: dict[str, int],
+    weights: nn.Module,
+    receipt: dict[str, Any],
 ) -> Path:
     """Write ``folder/NAME.safetensors`` and the architecture's graph beside it."""
     geometry = Geometry(scale=arguments["scale"], halo=weights.halo)  # type: ignore[arg-type]
@@ -66,9 +71,7 @@ def export_model(
     return path
 
 
-def export_run(
-    run: Path, recipe: Recipe, average: nn.Module, step: int, pack: Pack, scores: dict[str, float]
-) -> Path:
+def export_run(run: Path, recipe: Recipe, average: nn.Module, step: int, pack: Pack, scores: dict[str, float]) -> Path:
     """The final model of a run, with its receipt."""
     facts = json.loads((run / "run.json").read_text())
     receipt = {

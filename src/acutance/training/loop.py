@@ -91,12 +91,11 @@ def train(
 
 
 def _fresh_state(recipe: Recipe, device: torch.device, start: Path | None) -> State:
-    objective = recipe.objective().to(device).to(memory_format=torch.channels_last)
+    objective = recipe.objective().to(device)
+    objective = objective.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     if start is not None:
         objective.generator.load_state_dict(start_weights(start, objective.generator))
-    optimizers = {
-        turn.name: turn.optimizer(_parameters(objective, turn)) for turn in objective.turns
-    }
+    optimizers = {turn.name: turn.optimizer(_parameters(objective, turn)) for turn in objective.turns}
     return State(objective=objective, optimizers=optimizers, average=copy.deepcopy(objective.generator))
 
 
@@ -136,8 +135,8 @@ def _step(state: State, batch: Batch, recipe: Recipe, factor: float) -> None:
 @torch.no_grad()
 def _average(average: nn.Module, network: nn.Module, decay: float) -> None:
     """Exponential moving average of weights; buffers are copied."""
-    targets, sources = list(average.parameters()), [p.detach() for p in network.parameters()]
-    torch._foreach_lerp_(targets, sources, 1 - decay)
+    for mine, theirs in zip(average.parameters(), network.parameters(), strict=True):
+        mine.lerp_(theirs, 1 - decay)
     for mine, theirs in zip(average.buffers(), network.buffers(), strict=True):
         mine.copy_(theirs)
 

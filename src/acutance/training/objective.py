@@ -39,9 +39,7 @@ class Regression(nn.Module):
         super().__init__()
         self.generator = generator
         self.losses = losses
-        self.turns = (
-            Turn(name="generator", networks=("generator",), optimizer=optimizer, loss=self.generator_loss),
-        )
+        self.turns = (Turn(name="generator", networks=("generator",), optimizer=optimizer, loss=self.generator_loss),)
 
     def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Every pixel loss by name, weighted."""

@@ -9,7 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -34,9 +33,7 @@ def open_run(out: Path, recipe: Recipe, data_sha256: str, seed: int, start: Path
         write_json(path, facts)
         return out
     before = json.loads(path.read_text())
-    different = [
-        f"{key}: was {before.get(key)}, now {facts[key]}" for key in IDENTITY if before.get(key) != facts[key]
-    ]
+    different = [f"{key}: was {before.get(key)}, now {facts[key]}" for key in IDENTITY if before.get(key) != facts[key]]
     if different:
         raise UsageError(f"{out}: holds another run ({'; '.join(different)}); choose another --out")
     return out

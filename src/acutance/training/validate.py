@@ -25,9 +25,7 @@ def run_network(network: nn.Module, lr: np.ndarray) -> np.ndarray:
     return (y.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
 
 
-def validate(
-    network: nn.Module, pack: Pack, scale: int, bench: Path | None, run: Path, step: int
-) -> dict[str, float]:
+def validate(network: nn.Module, pack: Pack, scale: int, bench: Path | None, run: Path, step: int) -> dict[str, float]:
     """PSNR-Y in dB on the held-out pictures and, where given, on the test set ``bench/HR``."""
     held_out = [_centre(np.asarray(pack.picture(item)), scale) for item in pack.valid]
     scores = {"valid_psnr": _mean_psnr(network, held_out, scale)}

@@ -1,0 +1,306 @@
+"""The command line as a person meets it: separate processes, real files, every exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pyvips
+from helpers import stray_files
+
+
+@pytest.fixture
+def picture(tmp_path: Path, small_photo: np.ndarray) -> Path:
+    path = tmp_path / "in" / "photo.png"
+    path.parent.mkdir()
+    pyvips.Image.new_from_array(small_photo).write_to_file(str(path))
+    return path
+
+
+def one_line(process: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
+    """A failure as promised: its exit code, one line with the words, no traceback."""
+    assert process.returncode == code, process.stderr
+    lines = [line for line in process.stderr.splitlines() if line]
+    assert "Traceback" not in process.stderr and len(lines) <= 2, process.stderr
+    for word in words:
+        assert word in process.stderr
+
+
+def test_a_picture_becomes_four_times_larger(acutance, picture: Path) -> None:
+    done = acutance("upscale", picture)
+    assert done.returncode == 0 and done.stdout == ""
+    result = pyvips.Image.new_from_file(str(picture.with_name("photo_x4.png")))
+    assert (result.width, result.height) == (332, 244)
+    assert "332x244" in done.stderr
+    again = acutance("upscale", picture)
+    assert again.returncode == 0 and "already there" in again.stderr
+
+
+def test_json_events(acutance, picture: Path) -> None:
+    done = acutance("upscale", picture, "--json", "--tile", "64")
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [e["event"] for e in events][-2:] == ["done", "summary"]
+    assert {"progress"} == {e["event"] for e in events[:-2]}
+    assert events[-2]["width"] == 332 and len(events[-2]["plan"]) == 64
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["missing.png"], 2, ["missing.png", "no such file"]),
+        (["in/photo.png", "--scale", "99"], 2, ["--scale 99", "16"]),
+        (["in/photo.png", "--model", "fidelty"], 2, ["did you mean fidelity"]),
+        (["in/photo.png", "--precision", "int8"], 2, ["int8"]),
+        (["in/photo.png", "--format", "bmp"], 2, ["bmp", "png"]),
+        (["in/photo.png", "-o", "x.bmp"], 2, [".bmp"]),
+        (["in/photo.png", "-o", "in/photo.png"], 2, ["the input itself"]),
+        (["in/photo.png", "--tile", "5"], 2, ["--tile 5"]),
+        (["in/photo.png", "--max-megapixels", "0.001"], 3, ["--max-megapixels"]),
+        (["in/photo.png", "-o", "/proc/nowhere/x.png"], 5, ["/proc/nowhere"]),
+        (["in"], 0, []),
+        (["empty.png"], 3, ["empty.png", "0 bytes"]),
+        (["text.png"], 3, ["text.png", "not a picture"]),
+        (["folder.png"], 2, ["no pictures found"]),
+        (["bomb.png"], 3, ["10,000 megapixels"]),
+    ],
+)
+def test_exit_codes(acutance, tmp_path: Path, picture: Path, arguments: list, code: int, words: list) -> None:
+    (tmp_path / "empty.png").write_bytes(b"")
+    (tmp_path / "text.png").write_text("<html>not found</html>")
+    (tmp_path / "folder.png").mkdir()
+    import struct
+    import zlib
+
+    head = b"IHDR" + struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
+    (tmp_path / "bomb.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head))
+        + struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
+    )  # fmt: skip
+    done = acutance("upscale", *arguments)
+    if code:
+        one_line(done, code, *words)
+    else:
+        assert done.returncode == 0, done.stderr
+    assert stray_files(tmp_path) == []
+
+
+def test_a_folder_mirrors_goes_on_after_failures_and_continues(acutance, tmp_path: Path, picture: Path) -> None:
+    (picture.parent / "deep").mkdir()
+    (picture.parent / "deep" / "b.png").write_bytes(picture.read_bytes())
+    (picture.parent / "bad.jpg").write_bytes(b"\xff\xd8\xff\xe0nonsense")
+    (picture.parent / "notes.txt").write_text("hello")
+    done = acutance("upscale", "in", "-o", "out", "--recursive")
+    assert done.returncode == 1
+    assert "2 done, 1 failed, 1 other files left alone" in done.stderr and "bad.jpg" in done.stderr
+    assert sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.png")) == [
+        "deep/b.png",
+        "photo.png",
+    ]
+    again = acutance("upscale", "in", "-o", "out", "--recursive", "--json")
+    assert json.loads(again.stdout.splitlines()[-1])["kept"] == 2
+    assert stray_files(tmp_path) == []
+
+
+def test_two_inputs_for_one_output_are_refused_before_work(acutance, tmp_path: Path, picture: Path) -> None:
+    (picture.parent / "photo.webp").write_bytes(b"x")
+    one_line(acutance("upscale", "in", "-o", "out", "--format", "png"), 2, "would both become")
+    assert not (tmp_path / "out").exists()
+
+
+NAMES = [
+    "with space.png",
+    "-dash.png",
+    "per%03dcent.png",
+    "brackets[Q=1].png",
+    "ünï→.png",
+    "new\nline.png",
+    "x" * 240 + ".png",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_odd_names(acutance, tmp_path: Path, picture: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(picture.read_bytes())
+    done = acutance("upscale", "-o", "out", "--", name)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / name).is_file()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_with_nothing_half_done(tmp_path: Path, photo: np.ndarray, number: int, code: int) -> None:
+    for name in ("a.png", "b.png"):
+        big = pyvips.Image.new_from_array(np.tile(photo, (3, 3, 1)))
+        big.write_to_file(str(tmp_path / name))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "acutance", "upscale", str(tmp_path), "-o", f"{tmp_path}/out", "--json", "--tile=96"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    for _ in range(10):
+        process.stdout.readline()
+    begin = time.monotonic()
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == code and "run the same command again" in err and "Traceback" not in err
+    assert time.monotonic() - begin < 10
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_kill_minus_nine_leaves_no_partial_result(tmp_path: Path, photo: np.ndarray, acutance) -> None:
+    pyvips.Image.new_from_array(np.tile(photo, (2, 2, 1))).write_to_file(str(tmp_path / "a.png"))
+    command = [
+        sys.executable,
+        "-m",
+        "acutance",
+        "upscale",
+        "a.png",
+        "-o",
+        "out.png",
+        "--tile",
+        "96",
+        "--json",
+    ]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        for _ in range(20):
+            process.stdout.readline()
+        os.kill(process.pid, signal.SIGKILL)
+    assert stray_files(tmp_path), "it was killed while it wrote"
+    assert not (tmp_path / "out.png").exists()
+    done = acutance("upscale", "a.png", "-o", "out.png", "--tile", "96")
+    assert done.returncode == 0
+    assert stray_files(tmp_path) == [], "what the killed run left behind is swept up"
+
+
+def has_namespaces() -> bool:
+    return subprocess.run(["unshare", "-rmn", "true"], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not has_namespaces(), reason="this machine gives no user namespaces")
+@pytest.mark.parametrize("suffix", ["png", "tif", "jpg"])
+def test_a_full_disk(tmp_path: Path, photo: np.ndarray, suffix: str) -> None:
+    pyvips.Image.new_from_array(np.tile(photo, (2, 2, 1))).write_to_file(str(tmp_path / "a.png"))
+    (tmp_path / "full").mkdir()
+    script = (
+        f"mount -t tmpfs -o size=500k tmpfs full && {sys.executable} -m acutance upscale a.png -o full/b.{suffix}; "
+        "echo code $?; ls -A full"
+    )
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == ["code", "5"], done.stdout + done.stderr
+    assert "full" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not has_namespaces(), reason="this machine gives no user namespaces")
+def test_a_read_only_folder(tmp_path: Path, picture: Path) -> None:
+    (tmp_path / "ro").mkdir()
+    script = (
+        f"mount -t tmpfs tmpfs ro && mount -o remount,ro ro && "
+        f"{sys.executable} -m acutance upscale in/photo.png -o ro/b.png; echo code $?"
+    )
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == ["code", "5"] and "ro/b.png" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_no_torch_and_a_quick_start(acutance, picture: Path) -> None:
+    """Neither help nor upscaling imports torch, typer's help is cheap, numpy waits for work."""
+    script = (
+        "import sys\nfrom acutance.cli import app\n"
+        "try: app(args=sys.argv[1:])\nexcept SystemExit: pass\n"
+        "print(sorted({'torch', 'openvino', 'pyvips', 'numpy'} & set(sys.modules)))"
+    )
+
+    def loaded(*arguments: object) -> str:
+        command = [sys.executable, "-c", script, *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
+
+    assert loaded("--help") == "[]"
+    assert loaded("upscale", picture) == "['numpy', 'openvino', 'pyvips']"
+
+
+def test_no_word_leaves_the_machine(tmp_path: Path, picture: Path) -> None:
+    """openvino's analytics stay off: no connection is tried through a proxy, and nothing appears in HOME."""
+    hits: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        stop = threading.Event()
+
+        def listen() -> None:
+            while not stop.is_set():
+                try:
+                    connection, _ = server.accept()
+                    hits.append(connection.recv(100))
+                    connection.close()
+                except TimeoutError:
+                    continue
+
+        listener = threading.Thread(target=listen)
+        listener.start()
+        home = tmp_path / "home"
+        home.mkdir()
+        proxy = f"http://127.0.0.1:{server.getsockname()[1]}"
+        environment = {k: v for k, v in os.environ.items() if k not in ("CI", "no_proxy", "NO_PROXY")}
+        environment |= {"HOME": str(home), "http_proxy": proxy, "https_proxy": proxy, "HTTPS_PROXY": proxy}
+        script = (
+            "import sys; from acutance.engines.openvino import openvino; import acutance, numpy as np; "
+            "acutance.upscale(np.zeros((8, 8), np.uint8)); "
+            "assert sys.modules.get('openvino_telemetry') is None"
+        )
+        subprocess.run([sys.executable, "-c", script], check=True, env=environment, cwd=tmp_path)
+        time.sleep(0.5)
+        stop.set()
+        listener.join()
+    assert hits == [] and list(home.iterdir()) == []
+
+
+def test_a_closed_pipe_is_quiet(tmp_path: Path, picture: Path) -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m acutance upscale in/photo.png --tile 64 --json | head -c 10",
+        shell=True, cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr and "BrokenPipe" not in done.stderr
+
+
+def test_models_and_doctor(acutance) -> None:
+    row = json.loads(acutance("models", "--json").stdout.splitlines()[0])
+    assert row["name"] == "fidelity" and row["scale"] == 4
+    facts = json.loads(acutance("doctor", "--json").stdout)
+    assert facts["cores"] >= 1 and "fidelity" in facts["models"]
+    assert "fidelity" in acutance("models").stdout and "engine" in acutance("doctor").stdout
+
+
+def test_evaluate(acutance, tmp_path: Path, photo: np.ndarray) -> None:
+    (tmp_path / "set" / "HR").mkdir(parents=True)
+    pyvips.Image.new_from_array(photo[:203, :199]).write_to_file(str(tmp_path / "set" / "HR" / "a.png"))
+    done = acutance("evaluate", "--model", "bicubic", "--model", "fidelity", "--bench", "set", "--json")
+    scores = {e["model"]: e["mean"] for e in map(json.loads, done.stdout.splitlines()) if e["event"] == "set"}
+    assert scores["fidelity"]["psnr_y"] > scores["bicubic"]["psnr_y"] + 1
+    one_line(acutance("evaluate", "--bench", "nowhere"), 2, "nowhere")
+
+
+def test_prepare_then_train_then_upscale(acutance, tmp_path: Path, picture: Path) -> None:
+    """The whole way round: photographs, dataset, run, model, picture."""
+    from skimage import data
+
+    (tmp_path / "photos").mkdir()
+    for name in ("astronaut", "coffee", "chelsea"):
+        pyvips.Image.new_from_array(getattr(data, name)()).write_to_file(str(tmp_path / "photos" / f"{name}.png"))
+    assert acutance("prepare", "photos", "-o", "pack").returncode == 0
+    recipe = f"{Path(__file__).parents[1] / 'training' / 'tiny_recipe.py'}:tiny"
+    trained = acutance("train", recipe, "--data", "pack", "--out", "run", "--steps", "4")
+    assert trained.returncode == 0 and "ready" in trained.stderr, trained.stderr
+    done = acutance("upscale", picture, "--model", "run", "-o", "out.png")
+    assert done.returncode == 0, done.stderr
+    one_line(acutance("train", "compcat", "--data", "pack", "--out", "run2"), 2, "compcat")
