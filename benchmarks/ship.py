@@ -1,0 +1,55 @@
+"""Turn a finished training run into a built-in model with its receipt.
+
+Usage: python benchmarks/ship.py RUN BENCH_FOLDER --name fidelity --about "..."
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from safetensors.torch import load_file
+
+from acutance.cli.train import find_recipe
+from acutance.measuring.benchmark import evaluate
+from acutance.models.model import read_model
+from acutance.models.store import BUILTIN
+from acutance.networks import NETWORKS
+from acutance.pipelines.upscale import Upscaler
+from acutance.training import checkpoint
+from acutance.training.export import export_model
+
+SETS = ("Set5", "Set14", "BSD100")
+
+
+def main() -> None:
+    """Export, measure, and export again with the measured scores in the receipt."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("bench", type=Path)
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--about", required=True)
+    parser.add_argument("--data", required=True, help="The training sets and their licences, in words.")
+    given = parser.parse_args()
+    facts = json.loads((given.run / "run.json").read_text())
+    recipe = find_recipe(facts["recipe"]["name"])
+    last = next(c for c in reversed(checkpoint.checkpoints(given.run)) if checkpoint.damage(c) is None)
+    if checkpoint.step_of(last) != facts["steps"]:
+        sys.exit(f"{given.run}: stands at step {checkpoint.step_of(last)} of {facts['steps']}; finish it first")
+    network = NETWORKS[recipe.network](**recipe.arguments)
+    network.load_state_dict(load_file(last / "average.safetensors"))
+    receipt = {key: facts[key] for key in ("recipe", "data", "seed", "start", "versions", "commit")}
+    receipt |= {"steps": facts["steps"], "about": given.about, "trained_on": given.data, "measured": {}}
+    export_model(BUILTIN, given.name, recipe.network, recipe.arguments, network, receipt)
+    model = read_model(BUILTIN / f"{given.name}.safetensors")
+    for name in SETS:
+        mean = evaluate(Upscaler(model).array, given.bench / name, model.geometry.scale)["mean"]
+        receipt["measured"][f"{name} PSNR-Y"] = mean["psnr_y"]
+    export_model(BUILTIN, given.name, recipe.network, recipe.arguments, network, receipt)
+    print(json.dumps(receipt, indent=1))
+
+
+if __name__ == "__main__":
+    main()
