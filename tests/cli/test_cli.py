@@ -62,6 +62,12 @@ def test_json_events(acutance, picture: Path) -> None:
         (["in/photo.png", "--precision", "int8"], 2, ["int8"]),
         (["in/photo.png", "--format", "bmp"], 2, ["bmp", "png"]),
         (["in/photo.png", "-o", "x.bmp"], 2, [".bmp"]),
+        (["in/photo.png", "-o", "x.jpg", "--format", "png"], 2, ["x.jpg", "make them agree"]),
+        (["in/photo.png", "empty.png", "-o", "x.png"], 2, ["x.png", "name a folder"]),
+        (["in/photo.png", "--max-megapixels", "nan"], 2, ["--max-megapixels"]),
+        (["in/photo.png", "--scal", "3"], 2, ["--scal"]),
+        (["/"], 2, ["root of the disk"]),
+        (["in/" + "y" * 300 + ".png"], 2, ["yyy"]),
         (["in/photo.png", "-o", "in/photo.png"], 2, ["the input itself"]),
         (["in/photo.png", "--tile", "5"], 2, ["--tile 5"]),
         (["in/photo.png", "--max-megapixels", "0.001"], 3, ["--max-megapixels"]),
@@ -70,7 +76,7 @@ def test_json_events(acutance, picture: Path) -> None:
         (["empty.png"], 3, ["empty.png", "0 bytes"]),
         (["text.png"], 3, ["text.png", "not a picture"]),
         (["folder.png"], 2, ["no pictures found"]),
-        (["bomb.png"], 3, ["10,000 megapixels"]),
+        (["bomb.png"], 3, ["100000x100000"]),
     ],
 )
 def test_exit_codes(acutance, tmp_path: Path, picture: Path, arguments: list, code: int, words: list) -> None:
@@ -114,6 +120,20 @@ def test_two_inputs_for_one_output_are_refused_before_work(acutance, tmp_path: P
     (picture.parent / "photo.webp").write_bytes(b"x")
     one_line(acutance("upscale", "in", "-o", "out", "--format", "png"), 2, "would both become")
     assert not (tmp_path / "out").exists()
+
+
+def test_the_current_folder_and_a_name_that_is_no_text(acutance, tmp_path: Path, picture: Path) -> None:
+    (picture.parent / os.fsdecode(b"bad\xff\xfe.png")).write_bytes(picture.read_bytes())
+    command = [sys.executable, "-m", "acutance", "upscale", "."]
+    done = subprocess.run(command, cwd=picture.parent, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "in_x4").glob("*.png"))) == 2
+
+
+def test_a_closed_stderr_does_not_stop_the_work(tmp_path: Path, picture: Path) -> None:
+    command = f"{sys.executable} -m acutance upscale in/photo.png -o out.png 2>&-"
+    assert subprocess.run(command, shell=True, cwd=tmp_path, check=False).returncode == 0
+    assert (tmp_path / "out.png").is_file()
 
 
 NAMES = [

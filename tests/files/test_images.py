@@ -9,6 +9,7 @@ import pytest
 import pyvips
 from PIL import Image, ImageCms
 
+from acutance.errors import BadInput
 from acutance.models import store
 from acutance.pipelines.upscale import Settings, Upscaler
 
@@ -166,6 +167,59 @@ def test_what_is_not_read_in_order_above_the_limit_is_unpacked_to_disk(
     )  # fmt: skip
     assert seen and set(seen) == {1} and not list(tmp_path.glob(".c*"))
     assert (tmp_path / "b.png").read_bytes() == (tmp_path / "c.png").read_bytes()
+
+
+def test_integers_of_other_widths_become_16_bits_and_say_so(upscaler, tmp_path: Path, photo) -> None:
+    for kind, peak in (("short", 32767), ("uint", 2**32 - 1), ("int", 2**31 - 1)):
+        image = (vips(photo[:40, :60]) * (peak / 255)).cast(kind)
+        image.write_to_file(str(tmp_path / f"{kind}.tif"))
+        result, notes = through(upscaler, tmp_path / f"{kind}.tif", tmp_path / f"{kind}_out.tif")
+        assert result.format == "ushort" and any("16 bits" in note for note in notes)
+        assert np.abs(result.numpy().mean((0, 1)) / 257 - photo[:40, :60].mean((0, 1))).max() < 2
+
+
+def test_floating_point_beyond_one_keeps_its_scale(upscaler, tmp_path: Path, photo) -> None:
+    image = photo[:40, :60].astype(np.float32)
+    vips(image).write_to_file(str(tmp_path / "a.tif"))
+    result, _ = through(upscaler, tmp_path / "a.tif", tmp_path / "b.tif")
+    assert np.abs(result.numpy().mean((0, 1)) - image.mean((0, 1))).max() < 2
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_samples_that_are_not_finite_are_the_inputs_fault(upscaler, tmp_path: Path, photo, bad: float) -> None:
+    image = photo[:40, :60].astype(np.float32) / 255
+    image[3, 4] = bad
+    vips(image).write_to_file(str(tmp_path / "a.tif"))
+    with pytest.raises(BadInput, match=r"a\.tif: holds NaN or infinite"):
+        upscaler.file(tmp_path / "a.tif", tmp_path / "b.tif")
+
+
+def test_floating_point_opacity_stays_within_zero_and_one(upscaler, tmp_path: Path) -> None:
+    y, x = np.mgrid[:48, :48]
+    disc = ((y - 24) ** 2 + (x - 24) ** 2 < 15**2).astype(np.float32)
+    vips(np.dstack([disc, disc * 0, disc * 0, disc])).write_to_file(str(tmp_path / "a.tif"))
+    alpha = through(upscaler, tmp_path / "a.tif", tmp_path / "b.tif")[0].numpy()[:, :, 3]
+    assert alpha.min() >= 0 and alpha.max() <= 1
+
+
+def test_exif_and_tiff_lose_each_other_and_say_so(upscaler, tmp_path: Path, small_photo) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "Leica"
+    Image.fromarray(small_photo).save(tmp_path / "a.jpg", exif=exif)
+    Image.fromarray(small_photo).save(tmp_path / "a.tif", exif=exif)
+    assert any("without EXIF" in note for note in through(upscaler, tmp_path / "a.jpg", tmp_path / "b.tif")[1])
+    assert any("EXIF in TIFF form" in note for note in through(upscaler, tmp_path / "a.tif", tmp_path / "c.tif")[1])
+
+
+def test_an_old_thumbnail_does_not_survive(upscaler, tmp_path: Path, photo) -> None:
+    image = vips(photo[:100, :150])
+    thumbnail = image.resize(0.3).jpegsave_buffer()
+    image = image.copy()
+    image.set_type(pyvips.GValue.blob_type, "jpeg-thumbnail-data", thumbnail)
+    image.jpegsave(str(tmp_path / "a.jpg"))
+    result, _ = through(upscaler, tmp_path / "a.jpg", tmp_path / "b.jpg")
+    assert not result.get_typeof("jpeg-thumbnail-data")
+    assert thumbnail[200:260] not in (tmp_path / "b.jpg").read_bytes()
 
 
 def test_settings_refuse_nonsense() -> None:

@@ -66,6 +66,34 @@ def test_nan_weights(copy: Path) -> None:
     refused(copy, "NaN or infinite")
 
 
+def test_one_flipped_bit_is_noticed(copy: Path) -> None:
+    data = copy.read_bytes()
+    for position in np.random.default_rng(0).integers(len(data) // 2, len(data), 20):
+        broken = bytearray(data)
+        broken[position] ^= 1
+        copy.write_bytes(broken)
+        refused(copy, "SHA-256|NaN")
+
+
+IMPOSSIBLE = [{"scale": 2}, {"scale": 8}, {"scale": 0}, {"scale": "4"}, {"halo": -1}, {"halo": 1e9}, {"multiple": 0}]
+IMPOSSIBLE += [{"tile": 5}, {"overlap": 10**6}, {"unknown": 1}]
+
+
+@pytest.mark.parametrize("change", IMPOSSIBLE)
+def test_impossible_geometry(copy: Path, change: dict) -> None:
+    rewrite(copy, read_model(copy), {"geometry": {"scale": 4, "halo": 18, **change}})
+    refused(copy, "facts lack|says it enlarges")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "[" * 100_000, '{"tensors": 5}', '{"format": 9}'])
+def test_a_graph_that_is_none(copy: Path, text: str) -> None:
+    model = read_model(copy)
+    model.graph.write_text(text)
+    digest = __import__("hashlib").sha256(text.encode()).hexdigest()
+    rewrite(copy, model, {"graph": {"file": model.graph.name, "sha256": digest}})
+    refused(copy, "no graph that this version reads")
+
+
 def test_a_graph_that_is_missing_altered_or_foreign(copy: Path) -> None:
     graph = read_model(copy).graph
     text = graph.read_text()

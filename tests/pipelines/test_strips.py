@@ -12,7 +12,7 @@ from scipy.ndimage import uniform_filter
 
 from acutance.errors import Interrupted
 from acutance.imaging.tiling import Grid, plan_grid
-from acutance.pipelines.strips import Layout, upscale_strips
+from acutance.pipelines.strips import Layout, peak_of, upscale_strips
 
 
 class ToyEngine:
@@ -58,7 +58,7 @@ def strided(stride: int, scale: int) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def run(image: np.ndarray, grid: Grid, scale: int, network: Callable) -> np.ndarray:
-    layout = Layout(image.shape[2], image.dtype)
+    layout = Layout(image.shape[2], image.dtype, peak_of(image.dtype))
     engine = ToyEngine(network)
     strips = list(upscale_strips(lambda a, b: image[a:b], layout, grid, scale, engine))
     assert len(engine.shapes) == 1, "every tile has the compiled shape"
@@ -117,7 +117,7 @@ def test_cancelling_stops_between_tiles() -> None:
     grid = plan_grid(64, 64, tile=16, halo=0)
     done: list[int] = []
     strips = upscale_strips(
-        lambda a, b: image[a:b], Layout(3, image.dtype), grid, 2, ToyEngine(lambda x: enlarge(x, 2)),
+        lambda a, b: image[a:b], Layout(3, image.dtype, 255.0), grid, 2, ToyEngine(lambda x: enlarge(x, 2)),
         on_tile=done.append, cancelled=lambda: len(done) >= 5,
     )  # fmt: skip
     with pytest.raises(Interrupted):

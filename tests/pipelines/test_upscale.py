@@ -155,11 +155,11 @@ def test_truncated_files_are_refused(tmp_path: Path, model, photo: np.ndarray, s
 
 def test_a_torn_journal_line_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "x.png").write_bytes(b"123")
-    Journal(tmp_path).commit(tmp_path / "x.png", "p1")
+    Journal(tmp_path).commit("x.png", "p1", 3)
     with open(tmp_path / NAME, "a") as file:
         file.write('{"output": "y.pn')
     journal = Journal(tmp_path)
     assert journal.holds(tmp_path / "x.png", "p1") and not journal.holds(tmp_path / "x.png", "p2")
     (tmp_path / "y.png").write_bytes(b"1")
-    journal.commit(tmp_path / "y.png", "p1")
+    journal.commit("y.png", "p1", 1)
     assert Journal(tmp_path).holds(tmp_path / "y.png", "p1")

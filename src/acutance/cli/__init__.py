@@ -31,9 +31,10 @@ for command in (
 def main() -> None:
     """Run the program; every expected failure becomes one line and its exit code."""
     debug = "--debug" in sys.argv
-    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"] or ["--help"]
     try:
-        app(args=arguments, prog_name="acutance")
+        code = app(args=arguments, prog_name="acutance", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except AcutanceError as error:
         if debug:
             raise
@@ -48,8 +49,19 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
-        console.say(
-            f"acutance: internal error ({type(error).__name__}: {error}); this is a bug of ours. "
-            "Run the same command with --debug for the details"
-        )
-        sys.exit(70)
+        sys.exit(_other(error))
+
+
+def _other(error: Exception) -> int:
+    """The exit code of an exception that is not ours; typer's own are about how the command was typed."""
+    if hasattr(error, "format_message") and hasattr(error, "show"):
+        if text := error.format_message():  # type: ignore[attr-defined]
+            console.say(f"acutance: {text.splitlines()[0]} (see acutance --help)")
+        return 2
+    if type(error).__name__ == "Abort":
+        return 130
+    console.say(
+        f"acutance: internal error ({type(error).__name__}: {error}); this is a bug of ours. "
+        "Run the same command with --debug for the details"
+    )
+    return 70

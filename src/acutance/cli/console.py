@@ -9,15 +9,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from acutance.errors import AcutanceError
+from acutance.errors import AcutanceError, ResourceError
 
 
 def say(text: str) -> None:
     """One line for people."""
-    print(text, file=sys.stderr, flush=True)
+    with suppress(OSError, ValueError, AttributeError):  # a closed stderr must not stop the work
+        print(text, file=sys.stderr, flush=True)
 
 
 def fail(error: AcutanceError) -> None:
@@ -27,7 +28,12 @@ def fail(error: AcutanceError) -> None:
 
 def emit(event: dict[str, Any]) -> None:
     """One line for machines; values JSON cannot hold become strings."""
-    print(json.dumps(event, default=str, allow_nan=False), flush=True)
+    try:
+        print(json.dumps(event, default=str, allow_nan=False), flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ResourceError(f"stdout cannot be written ({error.strerror})") from error
 
 
 def silence() -> None:
@@ -35,11 +41,14 @@ def silence() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
 class Progress:
     """A progress line that redraws itself on a terminal and stays silent elsewhere."""
 
     def __init__(self) -> None:
-        self.live = sys.stderr.isatty()
+        self.live = sys.stderr is not None and sys.stderr.isatty()
         self.drawn = 0.0
 
     def show(self, share: float, text: str, eta_s: float | None = None) -> None:
@@ -90,7 +99,7 @@ def stoppable() -> Iterator[Callable[[], int]]:
         for each, old in before.items():
             signal.signal(each, old)
 
-    before = {each: signal.signal(each, handler) for each in (signal.SIGINT, signal.SIGTERM)}
+    before = {each: signal.signal(each, handler) for each in STOPPING}
     try:
         yield lambda: caught
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -47,7 +48,9 @@ def upscale(
         scale=scale,
         width=width,
         height=height,
-        file_format={"jpeg": "jpg", "tiff": "tif"}.get(file_format or "", file_format),
+        file_format={"jpeg": "jpg", "tiff": "tif"}.get(
+            (file_format or "").lower(), file_format and file_format.lower()
+        ),
         quality=quality,
         engine=engine,  # type: ignore[arg-type]
         precision=precision,  # type: ignore[arg-type]
@@ -56,20 +59,24 @@ def upscale(
         max_megapixels=max_megapixels,
     )
     loaded = store.load(model)
-    jobs, others = plan_jobs(inputs, output, settings, loaded.geometry.scale, recursive)
+    jobs, others, unreadable = plan_jobs(inputs, output, settings, loaded.geometry.scale, recursive)
+    for folder in unreadable:
+        console.say(f"acutance: {folder}: cannot be read; give yourself permission to list it")
     if not jobs:
         raise UsageError("no pictures found" + ("" if recursive else "; subfolders need --recursive"))
     report = _Report(json)
     with console.stoppable() as stopped:
         try:
             upscaler = Upscaler(loaded, settings)
-            summary = run_jobs(upscaler, jobs, on_event=report, cancelled=lambda: bool(stopped()))
+            summary = run_jobs(
+                upscaler, jobs, on_event=report, cancelled=lambda: bool(stopped()), debug="--debug" in sys.argv
+            )
         except Interrupted as error:
             report.progress.clear()
             raise Interrupted(str(error), stopped() or 2) from None
     report.close(summary, others, len(jobs))
-    if summary.exit_code:
-        raise typer.Exit(summary.exit_code)
+    if code := summary.exit_code or bool(unreadable):
+        raise typer.Exit(code)
 
 
 class _Report:

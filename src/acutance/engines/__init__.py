@@ -61,6 +61,15 @@ def open_engine(model: Model, tile: tuple[int, int], engine: str, precision: str
     return CpuEngine(model, tile, precision, deep=deep)
 
 
+def check_output(model: Model, tile: tuple[int, int], output: tuple[int, int]) -> None:
+    """Refuse a model whose graph does not enlarge by the scale its facts state."""
+    scale = model.geometry.scale
+    if tuple(output) != (tile[0] * scale, tile[1] * scale):
+        raise BadModel(
+            f"{model.path}: says it enlarges {scale} times, but gives {output[1]}x{output[0]} for {tile[1]}x{tile[0]}"
+        )
+
+
 def not_finite(model: Model, index: int) -> BadModel:
     """The failure of a tile that is not finite even in fp32."""
     return BadModel(f"{model.path}: gives NaN or infinite values (tile {index}); the model is unusable")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from acutance.engines import not_finite
+from acutance.engines import check_output, not_finite
 from acutance.engines.openvino import openvino as ov
 from acutance.errors import BadModel, UsageError
 from acutance.models.graph import read_graph
@@ -53,6 +53,7 @@ class CpuEngine:
             self._compiled = core().compile_model(graph, "CPU", config)
         except RuntimeError as error:
             raise BadModel(f"{model.path}: OpenVINO cannot run its graph ({_first_line(error)})") from error
+        check_output(model, tile, _spatial(self._compiled.outputs[0].shape, deep))
         streams = self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
         self._idle = [self._compiled.create_infer_request() for _ in range(streams + 1)]
 
@@ -126,6 +127,10 @@ def _uint8_ports(graph: ov.Model) -> ov.Model:
 
 def _total(op, result):
     return op.reduce_sum(result, np.array([0, 1, 2, 3]), False).output(0)
+
+
+def _spatial(shape: ov.Shape, deep: bool) -> tuple[int, int]:
+    return (shape[2], shape[3]) if deep else (shape[1], shape[2])
 
 
 def _first_line(error: Exception) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from acutance.engines import not_finite
+from acutance.engines import check_output, not_finite
 from acutance.errors import BadModel, UsageError
 from acutance.models.model import Model
 
@@ -38,14 +38,18 @@ class TorchEngine:
         self.model, self.tile, self.precision, self.deep = model, tile, precision, deep
         self._torch = torch
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        network = NETWORKS[model.network](**model.arguments).eval().to(self._device)
-        network.load_state_dict({name: torch.from_numpy(w) for name, w in model.weights.items()})
+        try:
+            network = NETWORKS[model.network](**model.arguments).eval().to(self._device)
+            network.load_state_dict({name: torch.from_numpy(w) for name, w in model.weights.items()})
+        except (RuntimeError, TypeError, ValueError) as error:
+            raise BadModel(f"{model.path}: its weights do not fit its network {model.network}") from error
         self._network = network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def stream(self, tiles: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """See ``engines.Engine.stream``."""
         for index, tile in enumerate(tiles):
             result = self._run(tile, self.precision)
+            check_output(self.model, self.tile, tuple(result.shape[1:]))
             if not bool(result.isfinite().all()):
                 result = self._run(tile, "fp32")
                 if not bool(result.isfinite().all()):

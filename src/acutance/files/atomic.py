@@ -7,15 +7,17 @@ import errno
 import glob
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from acutance.errors import ResourceError
 
 
 @contextlib.contextmanager
-def atomic_path(final: Path) -> Iterator[Path]:
+def atomic_path(final: Path, on_complete: Callable[[int], None] | None = None) -> Iterator[Path]:
     """Yield a temporary path beside ``final``; on success it becomes ``final``, else it is removed.
+
+    ``on_complete(bytes)`` is called when all of it is on disk, before it gets its name.
 
     The temporary name keeps the suffix, so that libraries which choose a format by name still do.
     A failed write, fsync or rename is reported as ``ResourceError`` and leaves ``final`` as it was.
@@ -25,6 +27,8 @@ def atomic_path(final: Path) -> Iterator[Path]:
     try:
         yield temporary
         sync_file(temporary)
+        if on_complete is not None:
+            on_complete(temporary.stat().st_size)
         os.replace(temporary, final)
         sync_folder(final.parent)
     except OSError as error:
@@ -62,7 +66,7 @@ def _alive(process: int) -> bool:
 
 
 def _short_stem(final: Path) -> str:
-    return final.name.encode()[:180].decode(errors="ignore").removesuffix(final.suffix)
+    return os.fsencode(final.name)[:180].decode(errors="ignore").removesuffix(final.suffix)
 
 
 def sync_file(path: Path) -> None:

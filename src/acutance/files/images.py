@@ -20,13 +20,14 @@ import numpy as np
 import pyvips
 
 from acutance.errors import BadInput
-from acutance.files import limits
+from acutance.files import limits, metadata
 from acutance.files.atomic import temporary_beside
 from acutance.files.vips import VipsImage, load, reason
 
 DEPTHS = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32}
 LOADERS = ("jpeg", "png", "webp", "tiff", "heif", "gif")
 UNKNOWN = "not a picture we read (JPEG, PNG, WebP, TIFF, AVIF, HEIC, GIF)"
+WIDE = {"short": ("signed 16-bit", 32767), "int": ("signed 32-bit", 2**31 - 1), "uint": ("32-bit", 2**32 - 1)}
 BLEED_SIGMA = 4.0  # pixels that colour creeps under transparent ones
 
 
@@ -34,7 +35,8 @@ BLEED_SIGMA = 4.0  # pixels that colour creeps under transparent ones
 class Picture:
     """An open picture, upright: sizes in pixels, ``bands`` 1 to 4, ``depth`` the sample type.
 
-    ``fields``: metadata to hand to the result. ``notes``: what the user should know.
+    ``fields``: metadata to hand to the result. ``notes``: what the user should know. ``highest``: the
+    highest sample of a floating-point picture, else 1.
     """
 
     path: Path
@@ -42,9 +44,9 @@ class Picture:
     height: int
     bands: int
     depth: type[np.generic]
-    file_format: str
     fields: dict[str, tuple[Any, Any]]
     notes: list[str]
+    highest: float
     image: VipsImage = field(repr=False)
     _region: Any = field(default=None, repr=False)
 
@@ -91,20 +93,32 @@ def open_picture(path: Path, *, scratch: Path, max_megapixels: float = limits.MA
 def _opened(path: Path, scratch: Path, max_megapixels: float, stack: contextlib.ExitStack) -> Picture:
     image = _header(path)
     limits.check_input_pixels(path, image.width, image.height, max_megapixels)
-    notes = _animation_notes(image)
-    fields = _metadata(image)
-    orientation = _take_orientation(fields)
+    fields = metadata.of(image)
+    notes = metadata.notes(path, image)
+    orientation = metadata.take_orientation(fields)
     if _reads_in_order(image) and orientation in (1, 2):
         image = load(path)
     else:
         image = stack.enter_context(_unpacked(path, image, scratch))
+    converted = len(notes)
     image = _standard(_upright(image, orientation), notes)
+    if image.interpretation in ("srgb", "rgb16") and any("sRGB" in note for note in notes[converted:]):
+        fields.pop("icc-profile-data", None)  # it belongs to the colours as they were
+    highest = _highest(path) if image.format == "float" else 1.0
     if image.hasalpha():
         image = _bled(image)
     return Picture(
         path=path, width=image.width, height=image.height, bands=image.bands, depth=DEPTHS[image.format],
-        file_format=_format_name(fields.pop("vips-loader")[1]), fields=fields, notes=notes, image=image,
+        fields=fields, notes=notes, highest=highest, image=image,
     )  # fmt: skip
+
+
+def _highest(path: Path) -> float:
+    """The highest sample of a floating-point picture, by a pass of its own; all must be finite."""
+    statistics = load(path).stats().numpy()
+    if not np.isfinite(statistics).all():
+        raise BadInput(f"{path}: holds NaN or infinite samples; repair the file before enlarging it")
+    return float(statistics[0, 1])
 
 
 @contextlib.contextmanager
@@ -119,9 +133,11 @@ def _as_input_errors(path: Path) -> Iterator[None]:
 
 def _unreadable(path: Path, error: pyvips.Error) -> BadInput:
     text = reason(error)
-    if any(word in error.detail.lower() for word in ("truncated", "premature", "out of data", "ended", "eof")):
+    if any(
+        word in error.detail.lower() for word in ("truncated", "premature", "out of data", "ended", "eof", "end of")
+    ):
         return BadInput(f"{path}: the file ends before the picture does ({text}); get the file again")
-    return BadInput(f"{path}: is damaged or not a picture ({text})")
+    return BadInput(f"{path}: is damaged or not a picture ({text}); get the file again")
 
 
 def _header(path: Path) -> VipsImage:
@@ -139,24 +155,6 @@ def _header(path: Path) -> VipsImage:
     if not any(name in image.get("vips-loader") for name in LOADERS):
         raise BadInput(f"{path}: is {UNKNOWN}")
     return image
-
-
-def _animation_notes(image: VipsImage) -> list[str]:
-    pages = image.get("n-pages") if image.get_typeof("n-pages") else 1
-    return [f"holds {pages} pages or frames; only the first is used"] if pages > 1 else []
-
-
-STRUCTURE = {
-    "width", "height", "bands", "format", "coding", "interpretation", "xoffset", "yoffset", "filename",
-    "n-pages", "page-height", "n-subifds", "delay", "loop", "gif-delay", "gif-loop", "background",
-    "bits-per-sample", "palette", "palette-bit-depth", "interlaced", "jpeg-multiscan", "jpeg-chroma-subsample",
-    "jpeg-thumbnail-data", "heif-primary", "heif-bitdepth", "heif-compression", "thumbnail-data",
-    "gif-palette", "tiff-photometric-interpretation", "png-filter", "vips-sequential",
-}  # fmt: skip
-
-
-def _metadata(image: VipsImage) -> dict[str, tuple[Any, Any]]:
-    return {name: (image.get_typeof(name), image.get(name)) for name in image.get_fields() if name not in STRUCTURE}
 
 
 def _reads_in_order(image: VipsImage) -> bool:
@@ -190,21 +188,8 @@ def _unpacked(path: Path, header: VipsImage, scratch: Path) -> Iterator[VipsImag
         copy.unlink(missing_ok=True)
 
 
-def _take_orientation(fields: dict[str, tuple[Any, Any]]) -> int:
-    """The EXIF orientation; the result's metadata will say 1, upright."""
-    if "orientation" not in fields:
-        return 1
-    kind, value = fields["orientation"]
-    fields["orientation"] = (kind, 1)
-    fields.pop("exif-ifd0-Orientation", None)
-    return int(value)
-
-
 def _upright(image: VipsImage, orientation: int) -> VipsImage:
     """Apply EXIF orientation 2..8, once."""
-    if image.get_typeof("orientation"):
-        image = image.copy()
-        image.remove("orientation")
     turns = {3: "d180", 4: "d180", 5: "d90", 6: "d90", 7: "d270", 8: "d270"}
     if orientation in turns:
         image = image.rot(turns[orientation])
@@ -220,10 +205,12 @@ def _standard(image: VipsImage, notes: list[str]) -> VipsImage:
         else:
             image = image.colourspace("rgb16" if image.format == "ushort" else "srgb")
         notes.append(f"is {kind.upper()}; the result is sRGB")
-    if image.format not in DEPTHS:
-        wide = image.format in ("short", "int", "uint", "double")
-        notes.append(f"has {image.format} samples; processed as float") if wide else None
-        image = image.cast("float") if wide else image.cast("uchar")
+    if image.format in WIDE:
+        notes.append(f"has {WIDE[image.format][0]} samples; the result has 16 bits")
+        image = (image / WIDE[image.format][1] * 65535).rint().cast("ushort")
+        image = image.copy(interpretation="grey16" if image.bands <= 2 else "rgb16")
+    elif image.format not in DEPTHS:
+        image = image.cast("float" if image.format == "double" else "uchar")
     if image.bands > 4:
         notes.append(f"has {image.bands} bands; the first three are used")
         image = image[:3]
@@ -239,10 +226,3 @@ def _bled(image: VipsImage) -> VipsImage:
     filled = (alpha == 0).ifthenelse((spread > 1e-6).ifthenelse(near, colour), colour)
     filled = filled.rint() if image.format != "float" else filled
     return filled.cast(image.format).bandjoin(alpha).copy(interpretation=image.interpretation)
-
-
-def _format_name(loader: str) -> str:
-    for name, found in (("jpeg", "jpg"), ("png", "png"), ("webp", "webp"), ("tiff", "tif")):
-        if name in loader:
-            return found
-    return "avif" if "heif" in loader else "png"

@@ -22,7 +22,7 @@ def check_input_pixels(path: Path, width: int, height: int, max_megapixels: floa
     megapixels = width * height / 1e6
     if megapixels > max_megapixels:
         raise OverLimit(
-            f"{path}: {width}x{height} is {megapixels:,.0f} megapixels, over the limit of "
+            f"{path}: {width}x{height} is {megapixels:,.4g} megapixels, over the limit of "
             f"{max_megapixels:g}; raise it with --max-megapixels if you trust the file"
         )
 

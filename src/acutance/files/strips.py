@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import queue
 import struct
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -17,25 +18,26 @@ import pyvips
 
 from acutance.files.vips import VipsImage
 
-ROWS = 64  # rows per TIFF block
+BLOCK_BYTES = 1 << 20  # rows are read in TIFF blocks of about this size
 SAMPLE_FORMATS = {"u": 1, "f": 3}
 
 
 def tiff_header(width: int, height: int, bands: int, depth: np.dtype) -> bytes:
-    """A little-endian BigTIFF header for blocks of ``ROWS`` rows that follow it without a gap."""
+    """A little-endian BigTIFF header for blocks of rows that follow it without a gap."""
     row_bytes = width * bands * depth.itemsize
-    count = -(-height // ROWS)
+    rows = max(1, min(height, BLOCK_BYTES // row_bytes))
+    count = -(-height // rows)
     alpha = bands in (2, 4)
     tags = [
         (256, "I", [width]), (257, "I", [height]), (258, "H", [8 * depth.itemsize] * bands), (259, "H", [1]),
-        (262, "H", [1 if bands <= 2 else 2]), (273, "Q", [0] * count), (277, "H", [bands]), (278, "I", [ROWS]),
-        (279, "Q", [min(ROWS, height - i * ROWS) * row_bytes for i in range(count)]), (284, "H", [1]),
+        (262, "H", [1 if bands <= 2 else 2]), (273, "Q", [0] * count), (277, "H", [bands]), (278, "I", [rows]),
+        (279, "Q", [min(rows, height - i * rows) * row_bytes for i in range(count)]), (284, "H", [1]),
         *([(338, "H", [2])] if alpha else []), (339, "H", [SAMPLE_FORMATS[depth.kind]] * bands),
     ]  # fmt: skip
     codes = {"H": 3, "I": 4, "Q": 16}
     outside = 16 + 8 + 20 * len(tags) + 8
     size = outside + sum(len(v) * struct.calcsize(f) for _, f, v in tags if len(v) * struct.calcsize(f) > 8)
-    offsets = [size + i * ROWS * row_bytes for i in range(count)]
+    offsets = [size + i * rows * row_bytes for i in range(count)]
     entries, values = b"", b""
     for tag, form, numbers in tags:
         data = struct.pack(f"<{len(numbers)}{form}", *(offsets if tag == 273 else numbers))
@@ -52,7 +54,8 @@ class StripSource:
     def __init__(self, width: int, height: int, bands: int, depth: np.dtype) -> None:
         self._header = tiff_header(width, height, bands, depth)
         self._end = len(self._header) + width * height * bands * depth.itemsize
-        self._strips: queue.Queue[memoryview | None] = queue.Queue(maxsize=1)
+        self._strips: queue.Queue[memoryview | None] = queue.Queue()
+        self._room = threading.Semaphore(1)  # one strip may wait or be read while the next is made
         self._position, self._strip, self._strip_start = 0, memoryview(b""), len(self._header)
         self._source: Any = pyvips.SourceCustom()
         self._source.on_read(self._read)
@@ -63,14 +66,15 @@ class StripSource:
         return pyvips.Image.new_from_source(self._source, "", access="sequential", fail_on="error")
 
     def put(self, strip: np.ndarray | None, alive: Callable[[], bool]) -> bool:
-        """Queue a strip (None: no more will come); False when the reader is no longer ``alive``."""
-        data = None if strip is None else np.ascontiguousarray(strip).data.cast("B")
+        """Hand over a strip once the last one is read (None: no more will come); False when the reader
+        is no longer ``alive``."""
+        if strip is None:
+            self._strips.put(None)
+            return True
         while alive():
-            try:
-                self._strips.put(data, timeout=0.1)
+            if self._room.acquire(timeout=0.1):
+                self._strips.put(np.ascontiguousarray(strip).data.cast("B"))
                 return True
-            except queue.Full:
-                continue
         return False
 
     def _read(self, size: int) -> bytes:
@@ -81,10 +85,14 @@ class StripSource:
         while self._position >= self._strip_start + len(self._strip):
             if self._position >= self._end:
                 return b""
+            self._strip_start += len(self._strip)
+            if len(self._strip):
+                self._strip = memoryview(b"")
+                self._room.release()
             following = self._strips.get()
             if following is None:
+                self._end = self._strip_start
                 return b""
-            self._strip_start += len(self._strip)
             self._strip = following
         offset = self._position - self._strip_start
         if offset < 0:

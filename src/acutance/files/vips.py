@@ -26,7 +26,10 @@ def load(path: Path, access: str = "sequential") -> VipsImage:
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
         source = pyvips.Source.new_from_descriptor(descriptor)
-        return pyvips.Image.new_from_source(source, "", access=access, fail_on="error")
+        image: VipsImage = pyvips.Image.new_from_source(source, "", access=access, fail_on="error")
+        if "uhdr" in image.get("vips-loader"):  # a JPEG with a gain map: its base picture
+            image = pyvips.Image.jpegload_source(source, access=access, fail_on="error")
+        return image
     finally:
         os.close(descriptor)
 

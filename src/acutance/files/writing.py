@@ -56,15 +56,16 @@ def losses(file_format: str, bands: int, depth: np.dtype) -> list[str]:
 
 
 @contextlib.contextmanager
-def picture_writer(target: Target) -> Iterator[Write]:
+def picture_writer(target: Target, on_complete: Callable[[int], None] | None = None) -> Iterator[Write]:
     """Yield ``write(strip)``; strips are ``(rows, width, bands)`` from top to bottom.
 
     The encoder runs in its own thread, at most two strips behind. The file gets its name when all of
-    it is on disk. Raises ``ResourceError`` when encoding or writing fails.
+    it is on disk; ``on_complete(bytes)`` is called just before. Raises ``ResourceError`` when encoding or
+    writing fails.
     """
     source = StripSource(target.width, target.height, target.bands, target.depth)
     failure: list[pyvips.Error] = []
-    with atomic_path(target.path) as temporary:
+    with atomic_path(target.path, on_complete) as temporary:
         file = open(temporary, "xb+")  # noqa: SIM115 - found before any work
 
         def save() -> None:

@@ -35,15 +35,21 @@ def read_graph(model: Model) -> tuple[bytes, np.ndarray]:
         raise BadModel(f"{path}: the graph of {model.path.name} is missing; keep the two together") from error
     if hashlib.sha256(data).hexdigest() != model.graph_sha256:
         raise BadModel(f"{path}: is not the graph {model.path.name} was made with; get both files again")
-    graph = json.loads(data)
-    shapes = {entry["name"]: tuple(entry["shape"]) for entry in graph["tensors"]}
+    try:
+        graph = json.loads(data)
+        shapes = {entry["name"]: tuple(entry["shape"]) for entry in graph["tensors"]}
+        constants, ir = base64.b64decode(graph["constants"]), graph["ir"].encode()
+        if graph["format"] != FORMAT:
+            raise ValueError
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise BadModel(f"{path}: is no graph that this version reads; get it again or update acutance") from error
     have = {name: tensor.shape for name, tensor in model.weights.items()}
     if shapes != have:
         wrong = sorted(name for name in shapes.keys() | have.keys() if shapes.get(name) != have.get(name))
         raise BadModel(f"{model.path}: weights do not fit {path.name} (first: {', '.join(wrong[:3])})")
     parts = [model.weights[entry["name"]].astype("<f4").tobytes() for entry in graph["tensors"]]
-    buffer = bytearray(b"".join([*parts, base64.b64decode(graph["constants"])]))
-    return graph["ir"].encode(), np.frombuffer(buffer, np.uint8)
+    buffer = bytearray(b"".join([*parts, constants]))
+    return ir, np.frombuffer(buffer, np.uint8)
 
 
 def build_graph(ir: str, constants: bytes, weights: dict[str, np.ndarray]) -> dict[str, Any]:

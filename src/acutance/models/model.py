@@ -22,6 +22,8 @@ FORMAT = 1
 METADATA_KEY = "acutance"
 MAX_BYTES = 2 << 30
 MAX_HEADER = 4 << 20
+FACTS = {"name": str, "network": str, "arguments": dict, "geometry": dict, "graph": dict, "receipt": dict,
+         "weights_sha256": str}  # fmt: skip
 DTYPES = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
 
 
@@ -41,6 +43,16 @@ class Geometry:
     tile: int | None = None
     overlap: int = 0
     channels: int = 3
+
+    def __post_init__(self) -> None:
+        """Refuse what no network can be."""
+        sizes = {"scale": (1, 16), "multiple": (1, 256), "overlap": (0, 1024), "channels": (3, 3)}
+        sizes |= {"halo": (0, 1024)} if self.halo is not None else {}
+        sizes |= {"tile": (8, 8192)} if self.tile is not None else {}
+        for name, (least, most) in sizes.items():
+            value = getattr(self, name)
+            if type(value) is not int or not least <= value <= most:
+                raise ValueError(f"a {name} between {least} and {most} (it says {value!r})")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,21 +86,29 @@ def read_model(path: Path) -> Model:
     header, facts, start = _read_header(path)
     try:
         geometry = Geometry(**facts["geometry"])
-        graph = facts["graph"]
-        network, arguments, name = facts["network"], facts["arguments"], facts["name"]
-        receipt = facts["receipt"]
-        graph_name, graph_sha256 = graph["file"], graph["sha256"]
-    except (KeyError, TypeError) as error:
+        graph_name, graph_sha256 = str(facts["graph"]["file"]), facts["graph"]["sha256"]
+    except (TypeError, ValueError) as error:
         raise BadModel(f"{path}: its facts lack {error}; it was not written by acutance") from error
     if Path(graph_name).name != graph_name or graph_name in ("", ".", ".."):
         raise BadModel(f"{path}: names a graph outside its own folder; refused")
     data = path.read_bytes()
-    weights = {key: _tensor(path, key, entry, data, start) for key, entry in header.items()}
+    stored = {key: _tensor(path, key, entry, data, start) for key, entry in header.items()}
+    if digest(stored) != facts["weights_sha256"]:
+        raise BadModel(f"{path}: its weights do not match their SHA-256; the file is damaged, get it again")
+    weights = {key: tensor.astype(np.float32) for key, tensor in stored.items()}
     return Model(
-        name=name, path=path, sha256=hashlib.sha256(data).hexdigest(), network=network,
-        arguments=arguments, geometry=geometry, graph=path.with_name(graph_name),
-        graph_sha256=graph_sha256, receipt=receipt, weights=weights,
+        name=facts["name"], path=path, sha256=hashlib.sha256(data).hexdigest(), network=facts["network"],
+        arguments=facts["arguments"], geometry=geometry, graph=path.with_name(graph_name),
+        graph_sha256=graph_sha256, receipt=facts["receipt"], weights=weights,
     )  # fmt: skip
+
+
+def digest(weights: dict[str, np.ndarray]) -> str:
+    """One SHA-256 over names, types, shapes and bytes of all tensors, in the order of their names."""
+    total = hashlib.sha256()
+    for name, tensor in sorted(weights.items()):
+        total.update(f"{name} {tensor.dtype} {tensor.shape}".encode() + np.ascontiguousarray(tensor).tobytes())
+    return total.hexdigest()
 
 
 def _read_header(path: Path) -> tuple[dict[str, Any], dict[str, Any], int]:
@@ -109,10 +129,13 @@ def _read_header(path: Path) -> tuple[dict[str, Any], dict[str, Any], int]:
         facts = json.loads(header.pop("__metadata__")[METADATA_KEY])
     except OSError as error:
         raise BadModel(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadModel(f"{path}: carries no acutance facts; it was not written by acutance") from error
     if not isinstance(facts, dict) or facts.get("format") != FORMAT:
         raise BadModel(f"{path}: model format unknown to this version (it reads {FORMAT}); update acutance")
+    wrong = [name for name, kind in FACTS.items() if not isinstance(facts.get(name), kind)]
+    if wrong:
+        raise BadModel(f"{path}: its facts lack {', '.join(wrong)}; it was not written by acutance")
     return header, facts, 8 + length
 
 
@@ -125,7 +148,6 @@ def _tensor(path: Path, key: str, entry: Any, data: bytes, start: int) -> np.nda
         tensor = np.frombuffer(data[start + first : start + last], dtype).reshape(shape)
     except (KeyError, TypeError, ValueError) as error:
         raise BadModel(f"{path}: tensor {key} is damaged; get the file again") from error
-    tensor = tensor.astype(np.float32)
     if not np.isfinite(tensor).all():
         raise BadModel(f"{path}: tensor {key} holds NaN or infinite weights; the file is damaged")
     return tensor
@@ -138,6 +160,7 @@ def write_model(path: Path, weights: dict[str, np.ndarray], facts: dict[str, Any
     for key, tensor in weights.items():
         if not np.isfinite(tensor).all():
             raise BadModel(f"{path}: refusing to write {key}, which holds NaN or infinite weights")
-    metadata = {METADATA_KEY: json.dumps({"format": FORMAT, **facts}, sort_keys=True)}
+    facts = {"format": FORMAT, "weights_sha256": digest(weights), **facts}
+    metadata = {METADATA_KEY: json.dumps(facts, sort_keys=True)}
     with atomic_path(path) as temporary:
         save_file({k: np.ascontiguousarray(v) for k, v in weights.items()}, temporary, metadata)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 
 from acutance.errors import AcutanceError, Interrupted, ResourceError, UsageError
 from acutance.files import limits
+from acutance.files.atomic import resource_error
 from acutance.pipelines.journal import Journal
 from acutance.pipelines.upscale import Event, Settings, Upscaler
 
@@ -29,7 +32,6 @@ class Summary:
 
     done: int = 0
     kept: int = 0
-    left_alone: int = 0
     failed: list[tuple[Path, AcutanceError]] = field(default_factory=list)
 
     @property
@@ -43,8 +45,8 @@ class Summary:
 
 def plan_jobs(
     inputs: list[Path], output: Path | None, settings: Settings, model_scale: int, recursive: bool
-) -> tuple[list[Job], int]:
-    """The jobs of a command, and how many files in its folders are no pictures.
+) -> tuple[list[Job], int, list[Path]]:
+    """The jobs of a command, how many files in its folders are no pictures, and unreadable folders.
 
     A file goes to ``NAME_x4.EXT`` beside it, or to ``output`` (a file name, or a folder where it keeps
     its name). A folder's tree is mirrored in ``output`` or in ``FOLDER_x4``. Raises ``UsageError`` for
@@ -53,15 +55,20 @@ def plan_jobs(
     label = _label(settings, model_scale)
     jobs: list[Job] = []
     others = 0
-    as_file = output is not None and len(inputs) == 1 and not inputs[0].is_dir() and _names_a_file(output)
+    unreadable: list[Path] = []
+    as_file = output is not None and _names_a_file(output)
+    if as_file and (len(inputs) > 1 or inputs[0].is_dir()):
+        raise UsageError(f"{output}: is a file name, but several pictures may come; name a folder with -o")
     for given in inputs:
+        _check_name(given)
         if given.is_dir():
-            root = output or given.with_name(given.resolve().name + label)
-            found, ignored = _pictures(given, recursive, apart_from=root)
+            whole = given.resolve()
+            if not whole.name:
+                raise UsageError(f"{given}: is the root of the disk; name a folder in it")
+            root = output or whole.with_name(whole.name + label)
+            found, ignored = _pictures(given, recursive, root, unreadable)
             others += ignored
             jobs += [Job(p, root / p.relative_to(given).with_suffix(_suffix(p, settings))) for p in found]
-        elif not given.exists():
-            raise UsageError(f"{given}: no such file or folder")
         elif as_file and output is not None:
             jobs.append(Job(given, output))
         else:
@@ -69,12 +76,21 @@ def plan_jobs(
             beside = given.with_name(f"{Path(name).stem}{label}{Path(name).suffix}")
             jobs.append(Job(given, output / name if output else beside))
     _refuse_clashes(jobs)
-    return jobs, others
+    return jobs, others, unreadable
+
+
+def _check_name(path: Path) -> None:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file or folder") from None
+    except OSError as error:
+        raise UsageError(f"{str(path)[:200]}: cannot be opened ({error.strerror})") from error
 
 
 def _names_a_file(output: Path) -> bool:
     """A folder that exists is a folder; otherwise a suffix like a format's makes it a file."""
-    return not output.is_dir() and 3 <= len(output.suffix) <= 5
+    return not output.is_dir() and 3 <= len(output.suffix) <= 5 and output.suffix[1:].isalpha()
 
 
 def _label(settings: Settings, model_scale: int) -> str:
@@ -91,16 +107,15 @@ def _suffix(source: Path, settings: Settings) -> str:
     return source.suffix if source.suffix.lower() in limits.SUFFIX_FORMATS else ".png"
 
 
-def _pictures(folder: Path, recursive: bool, apart_from: Path) -> tuple[list[Path], int]:
-    try:
-        entries = sorted(folder.rglob("*") if recursive else folder.iterdir())
-    except OSError as error:
-        raise UsageError(f"{folder}: cannot be read ({error.strerror})") from error
+def _pictures(folder: Path, recursive: bool, apart_from: Path, unreadable: list[Path]) -> tuple[list[Path], int]:
+    """Pictures below ``folder``, sorted, and the number of other files; hidden ones are passed over."""
+    files: list[Path] = []
     inside = apart_from.resolve()
-    files = [
-        p for p in entries
-        if p.is_file() and not p.name.startswith(".") and not p.resolve().is_relative_to(inside)
-    ]  # fmt: skip
+    for place, folders, names in os.walk(folder, onerror=lambda e: unreadable.append(Path(e.filename))):
+        here = Path(place)
+        keep = [n for n in folders if not n.startswith(".") and (here / n).resolve() != inside]
+        folders[:] = sorted(keep) if recursive else []
+        files += [here / n for n in sorted(names) if not n.startswith(".") and (here / n).is_file()]
     pictures = [p for p in files if p.suffix.lower() in READABLE]
     return pictures, len(files) - len(pictures)
 
@@ -108,7 +123,7 @@ def _pictures(folder: Path, recursive: bool, apart_from: Path) -> tuple[list[Pat
 def _refuse_clashes(jobs: list[Job]) -> None:
     taken: dict[str, Path] = {}
     for job in jobs:
-        key = str(job.target).casefold()
+        key = str(job.target).casefold() if sys.platform in ("darwin", "win32") else str(job.target)
         if key in taken:
             raise UsageError(f"{taken[key]} and {job.source} would both become {job.target}; rename one")
         taken[key] = job.source
@@ -120,6 +135,7 @@ def run_jobs(
     *,
     on_event: Event = lambda event: None,
     cancelled: Callable[[], bool] = lambda: False,
+    debug: bool = False,
 ) -> Summary:
     """Run every job; one that fails is reported and the others go on, except when the disk is full or
     the user stops. Events: ``progress``, ``done``, ``kept``, ``failed``, one dict each."""
@@ -149,6 +165,14 @@ def run_jobs(
             _report(summary, job, error, forward)
             if isinstance(error, ResourceError):
                 break
+        except OSError as error:
+            _report(summary, job, resource_error(error, Path(os.fsdecode(error.filename or job.target))), forward)
+            break
+        except Exception as error:
+            if debug:
+                raise
+            text = f"{job.source}: internal error ({type(error).__name__}: {error}); a bug of ours, see --debug"
+            _report(summary, job, AcutanceError(text), forward)
         else:
             status = facts.pop("status")
             setattr(summary, status, getattr(summary, status) + 1)

@@ -10,6 +10,7 @@ import json
 import os
 from pathlib import Path
 
+from acutance.errors import ResourceError
 from acutance.files.atomic import resource_error, sync_folder
 
 NAME = ".acutance-journal.jsonl"
@@ -20,33 +21,48 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
-        self._entries: dict[str, dict] = {}
-        if self.path.is_file():
-            for line in self.path.read_text(errors="replace").splitlines():
-                try:
-                    entry = json.loads(line)
-                    self._entries[entry["output"]] = entry
-                except (ValueError, KeyError, TypeError):
-                    continue
+        self._entries = self._read()
 
-    def holds(self, output: Path, plan_sha256: str) -> bool:
-        """Whether ``output`` stands finished on disk as made by this plan."""
+    def _read(self) -> dict[str, dict]:
+        entries: dict[str, dict] = {}
+        try:
+            text = self.path.read_text(errors="replace")
+        except FileNotFoundError:
+            return entries
+        except OSError as error:
+            raise ResourceError(f"{self.path}: the journal cannot be read ({error.strerror})") from error
+        for line in text.splitlines():
+            try:
+                entry = json.loads(line)
+                entries[entry["output"]] = entry
+            except (ValueError, KeyError, TypeError):
+                continue
+        return entries
+
+    def holds(self, output: Path, unit: str) -> bool:
+        """Whether ``output`` stands finished on disk as made by this unit of a plan."""
+        if self._entries.get(output.name, {}).get("unit") != unit:
+            self._entries = self._read()  # another process may have been here
         entry = self._entries.get(output.name)
         return (
             entry is not None
-            and entry.get("plan") == plan_sha256
+            and entry.get("unit") == unit
             and output.is_file()
             and output.stat().st_size == entry.get("bytes")
         )
 
-    def commit(self, output: Path, plan_sha256: str) -> None:
-        """Record that ``output`` is complete; call it after the file has its final name."""
-        entry = {"output": output.name, "plan": plan_sha256, "bytes": output.stat().st_size}
-        new = not self.path.exists()
+    def commit(self, output: str, unit: str, size: int) -> None:
+        """Record that the file called ``output`` is this unit's, ``size`` bytes long.
+
+        Call it when all bytes are on disk and before the file gets its name: whatever is cut off
+        then, a file that is there with its journal line is whole and known.
+        """
+        entry = {"output": output, "unit": unit, "bytes": size}
         line = json.dumps(entry) + "\n"
-        if not new and not self._ends_clean():
-            line = "\n" + line
         try:
+            new = not self.path.exists()
+            if not new and not self._ends_clean():
+                line = "\n" + line
             with open(self.path, "a") as file:
                 file.write(line)
                 file.flush()
@@ -55,7 +71,7 @@ class Journal:
                 sync_folder(self.path.parent)
         except OSError as error:
             raise resource_error(error, self.path) from error
-        self._entries[output.name] = entry
+        self._entries[output] = entry
 
     def _ends_clean(self) -> bool:
         with open(self.path, "rb") as file:

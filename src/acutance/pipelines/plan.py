@@ -41,5 +41,5 @@ class Plan:
 
 
 def units(plan: Plan) -> Iterator[str]:
-    """The parts of a plan that are committed one by one: a still picture is one."""
+    """Names of the parts of a plan that are run and committed one by one: a still picture is one part."""
     yield plan.sha256

@@ -16,22 +16,26 @@ from acutance.pipelines.assemble import Assembler
 Rows = Callable[[int, int], np.ndarray]
 
 
+def peak_of(depth: np.dtype, highest: float = 1.0) -> float:
+    """The value of white in samples of ``depth``, whose highest is ``highest`` if floating point."""
+    return max(1.0, highest) if depth == np.float32 else float(np.iinfo(depth).max)
+
+
 @dataclass(frozen=True)
 class Layout:
-    """A picture's samples: ``bands`` 1 to 4 (even: the last is opacity) of ``depth``."""
+    """A picture's samples: ``bands`` 1 to 4 (even: the last is opacity) of ``depth``.
+
+    ``peak``: the value of white; integers have their type's, floating point 1 unless it goes beyond.
+    """
 
     bands: int
     depth: np.dtype
+    peak: float
 
     @property
     def deep(self) -> bool:
         """More than 8 bits, so processed as float32."""
         return self.depth != np.uint8
-
-    @property
-    def peak(self) -> float:
-        """The value of white."""
-        return 1.0 if self.depth == np.float32 else float(np.iinfo(self.depth).max)
 
 
 class Window:
@@ -101,7 +105,7 @@ def upscale_strips(
             alpha = (
                 np.full(shape, opacity[0, 0], layout.depth)
                 if constant
-                else _from_network(next(results), layout, grey=True)
+                else _from_network(next(results), layout, grey=True).clip(0, layout.peak)
             )
             tile = np.concatenate([tile, alpha], axis=2)
         plans.popleft()
@@ -130,5 +134,5 @@ def _from_network(result: np.ndarray, layout: Layout, *, grey: bool) -> np.ndarr
     if grey:
         samples = samples.mean(axis=2, keepdims=True)
     if layout.depth == np.float32:
-        return samples
+        return samples * np.float32(layout.peak)
     return np.clip(np.rint(samples * layout.peak), 0, layout.peak).astype(layout.depth)

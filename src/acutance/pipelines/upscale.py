@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import time
 from collections.abc import Callable
@@ -15,16 +16,16 @@ import numpy as np
 from acutance import engines
 from acutance.engines import Engine, EngineName, Precision
 from acutance.errors import UsageError
-from acutance.files import images, limits, writing
+from acutance.files import images, limits, metadata, writing
 from acutance.files.atomic import temporary_beside
 from acutance.imaging.tiling import Grid, plan_grid
 from acutance.models.model import Model
 from acutance.pipelines.journal import Journal
-from acutance.pipelines.plan import Plan
-from acutance.pipelines.strips import Layout, upscale_strips
+from acutance.pipelines.plan import Plan, units
+from acutance.pipelines.strips import Layout, peak_of, upscale_strips
 
 TILE = 288  # pixels a side: about what the processor's caches like, halo included
-STRIP_BYTES = 48 << 20  # a strip of the result, so that memory does not grow with the picture
+STRIP_BYTES = 32 << 20  # a strip of the result, so that memory does not grow with the picture
 MAX_SCALE = 16.0
 Event = Callable[[dict[str, Any]], None]
 
@@ -58,6 +59,8 @@ class Settings:
             raise UsageError(f"--quality {self.quality}: expected 1 to 100")
         if self.file_format is not None and self.file_format not in limits.FORMATS:
             raise UsageError(f"--format {self.file_format}: expected one of {', '.join(limits.FORMATS)}")
+        if not self.max_megapixels > 0:
+            raise UsageError(f"--max-megapixels {self.max_megapixels:g}: expected a number above 0")
         if self.tile < 0:
             raise UsageError("--tile is in pixels; 0 chooses")
 
@@ -74,7 +77,7 @@ def final_size(width: int, height: int, model_scale: int, settings: Settings) ->
     elif settings.height:
         scale = settings.height / height
     if scale > MAX_SCALE:
-        raise UsageError(f"a size {scale:.1f} times the input is asked for; the most is {MAX_SCALE:g} times")
+        raise UsageError(f"a size {scale:.2f} times the input is asked for; the most is {MAX_SCALE:g} times")
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return (settings.width or size[0], settings.height or size[1])
 
@@ -87,15 +90,15 @@ def passes_needed(width: int, height: int, size: tuple[int, int], model_scale: i
     return math.ceil(math.log(ratio, model_scale) - 1e-9)
 
 
-def tile_grid(width: int, height: int, model: Model, wanted: int = 0) -> Grid:
+def tile_grid(width: int, height: int, model: Model, wanted: int = 0, pixel_bytes: int = 3) -> Grid:
     """The tiles of one pass: near ``TILE`` square, flatter for wide pictures so that a strip of the
-    result stays under ``STRIP_BYTES``."""
+    result, of ``pixel_bytes`` a pixel, stays under ``STRIP_BYTES``."""
     geometry = model.geometry
     halo, multiple = geometry.halo, geometry.multiple
     if wanted and halo is not None and wanted < 2 * halo + 8:
         raise UsageError(f"--tile {wanted}: {model.name} needs at least {2 * halo + 8}")
     margin = 2 * (halo or 0) + geometry.overlap
-    rows_allowed = STRIP_BYTES // (width * 3 * geometry.scale**2)
+    rows_allowed = STRIP_BYTES // (width * pixel_bytes * geometry.scale**2)
     tall = wanted or max(min(TILE, rows_allowed + margin), margin + 32)
     wide = wanted or TILE * TILE // tall
     common: dict[str, Any] = {
@@ -139,11 +142,12 @@ class Upscaler:
         if not 1 <= pixels.shape[2] <= 4:
             raise UsageError(f"an array of {pixels.shape[2]} bands was given; accepted are 1 to 4")
         height, width, bands = pixels.shape
+        if not np.isfinite(pixels.sum(dtype=np.float64)):
+            raise UsageError("the array holds NaN or infinite samples")
+        layout = Layout(bands, depth, peak_of(depth, float(pixels.max())))
         grid = tile_grid(width, height, self.model, self.settings.tile)
-        strips = upscale_strips(
-            lambda top, bottom: pixels[top:bottom], Layout(bands, depth), grid,
-            self.model.geometry.scale, self.engine(grid, depth),
-        )  # fmt: skip
+        engine, scale = self.engine(grid, depth), self.model.geometry.scale
+        strips = upscale_strips(lambda top, bottom: pixels[top:bottom], layout, grid, scale, engine)
         result = np.concatenate(list(strips))
         return result[:, :, 0] if image.ndim == 2 else result
 
@@ -163,39 +167,47 @@ class Upscaler:
         """
         journal = journal or Journal(target.parent)
         begin = time.perf_counter()
-        _check_target(source, target)
+        file_format = _check_target(source, target, self.settings.file_format)
         limit = self.settings.max_megapixels
         with images.open_picture(source, scratch=target, max_megapixels=limit) as picture:
-            plan, size, grids = self._plan(picture, source, target)
+            plan, size, grids = self._plan(picture, source, file_format)
+            (unit,) = units(plan)
             facts: dict[str, Any] = {
                 "input": str(source), "output": str(target), "width": size[0], "height": size[1],
                 "plan": plan.sha256, "engine": plan.engine, "precision": plan.precision,
             }  # fmt: skip
             if not self.settings.overwrite and target.exists():
-                if journal.holds(target, plan.sha256):
+                if journal.holds(target, unit):
                     return {"status": "kept", **facts}
                 raise UsageError(
                     f"{target}: exists and was made with another plan or by another program; use --overwrite"
                 )
-            notes = picture.notes + writing.losses(plan.file_format, picture.bands, np.dtype(picture.depth))
+            notes = [
+                *picture.notes,
+                *writing.losses(plan.file_format, picture.bands, np.dtype(picture.depth)),
+                *metadata.losses(plan.file_format, picture.grey, picture.fields),
+            ]
             limits.check_output_size(target, plan.file_format, *size)
-            self._run(picture, target, plan, grids, _reporter(on_event, source, grids), cancelled)
-        journal.commit(target, plan.sha256)
+            commit = functools.partial(journal.commit, target.name, unit)
+            self._run(picture, target, plan, grids, _reporter(on_event, source, grids), cancelled, commit)
         seconds = round(time.perf_counter() - begin, 3)
         return {"status": "done", **facts, "seconds": seconds, "notes": notes}
 
-    def _plan(self, picture: images.Picture, source: Path, target: Path) -> tuple[Plan, tuple[int, int], list[Grid]]:
+    def _plan(
+        self, picture: images.Picture, source: Path, file_format: str
+    ) -> tuple[Plan, tuple[int, int], list[Grid]]:
         settings, scale = self.settings, self.model.geometry.scale
         size = final_size(picture.width, picture.height, scale, settings)
         grids, width, height = [], picture.width, picture.height
+        pixel_bytes = picture.bands * np.dtype(picture.depth).itemsize
         for _ in range(passes_needed(width, height, size, scale)):
-            grids.append(tile_grid(width, height, self.model, settings.tile))
+            grids.append(tile_grid(width, height, self.model, settings.tile, pixel_bytes))
             width, height = width * scale, height * scale
         engine, precision = self.settle(np.dtype(picture.depth))
         plan = Plan(
             input=images.sha256(source), model=self.model.sha256, passes=tuple(g.tile for g in grids),
             halo=self.model.geometry.halo, batch=1, engine=engine, precision=precision, size=size,
-            file_format=settings.file_format or limits.format_of(target), quality=settings.quality,
+            file_format=file_format, quality=settings.quality,
         )  # fmt: skip
         return plan, size, grids
 
@@ -207,6 +219,7 @@ class Upscaler:
         grids: list[Grid],
         on_tile: Callable[[int, int], None],
         cancelled: Callable[[], bool],
+        commit: Callable[[int], None],
     ) -> None:
         """Every pass reads the picture before it; all but the last go to an unpacked file beside."""
         scale = self.model.geometry.scale
@@ -215,7 +228,7 @@ class Upscaler:
                 last = number + 1 == len(grids)
                 width, height = grid.width * scale, grid.height * scale
                 depth = np.dtype(picture.depth)
-                layout = Layout(picture.bands, depth)
+                layout = Layout(picture.bands, depth, peak_of(depth, picture.highest))
                 out = target if last else temporary_beside(target.with_suffix(".tif"))
                 if not last:
                     limits.check_room(target.parent, width * height * layout.bands * depth.itemsize, "a pass")
@@ -227,7 +240,7 @@ class Upscaler:
                     fields=picture.fields if last else {},
                 )  # fmt: skip
                 engine = self.engine(grid, depth)
-                with writing.picture_writer(destination) as write:
+                with writing.picture_writer(destination, commit if last else None) as write:
                     strips = upscale_strips(
                         picture.rows, layout, grid, scale, engine,
                         on_tile=lambda done, number=number: on_tile(number, done), cancelled=cancelled,
@@ -239,12 +252,19 @@ class Upscaler:
                     picture = replace(again, fields=picture.fields)
 
 
-def _check_target(source: Path, target: Path) -> None:
-    if target.exists() and source.exists() and target.samefile(source):
-        raise UsageError(f"{target}: is the input itself; choose another output with -o")
-    if target.is_dir():
-        raise UsageError(f"{target}: is a folder; name a file")
-    limits.format_of(target)
+def _check_target(source: Path, target: Path, wanted: str | None) -> str:
+    """The format of ``target``, whose name must fit it and which must not be the input."""
+    try:
+        if target.exists() and source.exists() and target.samefile(source):
+            raise UsageError(f"{target}: is the input itself; choose another output with -o")
+        if target.is_dir():
+            raise UsageError(f"{target}: is a folder; name a file")
+    except OSError as error:
+        raise UsageError(f"{target}: cannot be a file name here ({error.strerror})") from error
+    named = limits.format_of(target)
+    if wanted not in (None, named):
+        raise UsageError(f"{target}: is named as {named}, but --format says {wanted}; make them agree")
+    return named
 
 
 def _reporter(on_event: Event, source: Path, grids: list[Grid]) -> Callable[[int, int], None]:
