@@ -40,10 +40,12 @@ def upscale(
 
     Run the same command again after a stop: what is finished is kept, the rest goes on.
     """
+    from acutance.files.memory import return_freed_memory
     from acutance.models import store
     from acutance.pipelines.batch import plan_jobs, run_jobs
     from acutance.pipelines.upscale import Settings, Upscaler
 
+    return_freed_memory()
     settings = Settings(
         scale=scale,
         width=width,

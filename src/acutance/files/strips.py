@@ -55,7 +55,7 @@ class StripSource:
         self._header = tiff_header(width, height, bands, depth)
         self._end = len(self._header) + width * height * bands * depth.itemsize
         self._strips: queue.Queue[memoryview | None] = queue.Queue()
-        self._room = threading.Semaphore(1)  # one strip may wait or be read while the next is made
+        self._read_up = threading.Semaphore(0)
         self._position, self._strip, self._strip_start = 0, memoryview(b""), len(self._header)
         self._source: Any = pyvips.SourceCustom()
         self._source.on_read(self._read)
@@ -66,16 +66,16 @@ class StripSource:
         return pyvips.Image.new_from_source(self._source, "", access="sequential", fail_on="error")
 
     def put(self, strip: np.ndarray | None, alive: Callable[[], bool]) -> bool:
-        """Hand over a strip once the last one is read (None: no more will come); False when the reader
-        is no longer ``alive``."""
+        """Hand over a strip and wait until it is read up, so that only one is in memory (None: no more
+        will come); False when the reader is no longer ``alive``."""
         if strip is None:
             self._strips.put(None)
             return True
-        while alive():
-            if self._room.acquire(timeout=0.1):
-                self._strips.put(np.ascontiguousarray(strip).data.cast("B"))
-                return True
-        return False
+        self._strips.put(np.ascontiguousarray(strip).data.cast("B"))
+        while not self._read_up.acquire(timeout=0.1):
+            if not alive():
+                return False
+        return True
 
     def _read(self, size: int) -> bytes:
         if self._position < len(self._header):
@@ -85,10 +85,6 @@ class StripSource:
         while self._position >= self._strip_start + len(self._strip):
             if self._position >= self._end:
                 return b""
-            self._strip_start += len(self._strip)
-            if len(self._strip):
-                self._strip = memoryview(b"")
-                self._room.release()
             following = self._strips.get()
             if following is None:
                 self._end = self._strip_start
@@ -99,6 +95,10 @@ class StripSource:
             return b""
         data = bytes(self._strip[offset : offset + size])
         self._position += len(data)
+        if offset + len(data) == len(self._strip):
+            self._strip_start += len(self._strip)
+            self._strip = memoryview(b"")
+            self._read_up.release()
         return data
 
     def _seek(self, offset: int, whence: int) -> int:

@@ -23,7 +23,7 @@ class Assembler:
         self._down = [w.astype(np.float32) for w in ramps(grid.rows, scale)] if self.blends else []
         self._across = [w.astype(np.float32) for w in ramps(grid.columns, scale)] if self.blends else []
         self.row = self.column = 0
-        self._strip = self._blank(0)
+        self._strip: np.ndarray | None = None
 
     def _blank(self, row: int) -> np.ndarray:
         span = self.grid.rows[row]
@@ -37,6 +37,8 @@ class Assembler:
             (row.keep - row.start) * scale : (row.until - row.start) * scale,
             (column.keep - column.start) * scale : (column.until - column.start) * scale,
         ]
+        if self._strip is None:
+            self._strip = self._blank(self.row)
         target = self._strip[:, column.keep * scale : column.until * scale]
         if self.blends:
             weight = self._down[self.row][:, None] * self._across[self.column]
@@ -49,12 +51,13 @@ class Assembler:
     def _finished(self) -> np.ndarray:
         """Cut off what no later row of tiles touches; what is left starts the next strip."""
         span, strip, last = self.grid.rows[self.row], self._strip, self.row + 1 == len(self.grid.rows)
-        done = strip
+        assert strip is not None
+        done, self._strip = strip, None
         self.row, self.column = self.row + 1, 0
         if not last:
             meeting = (self.grid.rows[self.row].keep - span.keep) * self.scale
-            self._strip = self._blank(self.row)
             if self.blends:
+                self._strip = self._blank(self.row)
                 self._strip[: strip.shape[0] - meeting] = strip[meeting:]
             done = strip[:meeting]
         bottom = self.grid.height * self.scale - span.keep * self.scale

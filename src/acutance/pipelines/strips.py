@@ -113,6 +113,7 @@ def upscale_strips(
         on_tile(done)
         if strip is not None and len(strip):
             yield strip
+        del strip
 
 
 def _to_network(tile: np.ndarray, layout: Layout) -> np.ndarray:

@@ -100,7 +100,7 @@ def tile_grid(width: int, height: int, model: Model, wanted: int = 0, pixel_byte
     margin = 2 * (halo or 0) + geometry.overlap
     rows_allowed = STRIP_BYTES // (width * pixel_bytes * geometry.scale**2)
     tall = wanted or max(min(TILE, rows_allowed + margin), margin + 32)
-    wide = wanted or TILE * TILE // tall
+    wide = wanted or (TILE + TILE * TILE // tall) // 2  # less area when flat: wide rows need memory elsewhere
     common: dict[str, Any] = {
         "halo": halo, "multiple": multiple, "fixed": geometry.tile, "overlap": geometry.overlap,
     }  # fmt: skip
@@ -247,6 +247,7 @@ class Upscaler:
                     )  # fmt: skip
                     for strip in strips:
                         write(strip)
+                        del strip  # or two would be in memory while the next is made
                 if not last:
                     again = cleanup.enter_context(images.open_picture(out, scratch=target, max_megapixels=math.inf))
                     picture = replace(again, fields=picture.fields)

@@ -1,0 +1,110 @@
+"""The generators, by the specification: counts, shapes, laws (checks A2, B1, D1, D2, F1)."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from acutance.networks.face import FaceGenerator
+from acutance.networks.rrdb import RRDB, RRDBNet
+from acutance.networks.srresnet import SRResNet, TensorlayerSRResNet
+from acutance.networks.unet import AdditiveUNet
+
+
+def count(network: nn.Module) -> int:
+    return sum(p.numel() for p in network.parameters() if p.requires_grad)
+
+
+COUNTS = [
+    (SRResNet, {}, 1_549_462),
+    (SRResNet, {"norm_bias": False}, 1_547_350),
+    (SRResNet, {"channel_slopes": True}, 1_550_659),
+    (SRResNet, {"norm_bias": False, "channel_slopes": True}, 1_548_547),
+    (TensorlayerSRResNet, {}, 1_518_147),
+    (RRDBNet, {}, 16_697_987),
+    (RRDBNet, {"blocks": 6}, 4_467_779),
+    (RRDBNet, {"blocks": 3}, 2_309_507),
+    (RRDBNet, {"blocks": 1}, 870_659),
+    (RRDBNet, {"channels": 32, "growth": 16, "blocks": 6}, 1_118_755),
+    (RRDBNet, {"scale": 2}, 16_703_171),
+    (RRDBNet, {"scale": 1}, 16_723_907),
+    (AdditiveUNet, {}, 13_966_467),
+    (AdditiveUNet, {"batch_norm": True}, 13_970_435),
+    (FaceGenerator, {}, 2_038_467),
+]
+
+
+@pytest.mark.parametrize(("network", "arguments", "expected"), COUNTS)
+def test_parameter_counts(network, arguments: dict, expected: int) -> None:
+    with torch.device("meta"):
+        assert count(network(**arguments)) == expected
+
+
+@pytest.mark.parametrize("network", [SRResNet, TensorlayerSRResNet])
+def test_srresnet_takes_any_size(network) -> None:
+    with torch.inference_mode():
+        assert network(channels=4, blocks=1)(torch.rand(1, 3, 17, 23)).shape == (1, 3, 68, 92)
+
+
+@pytest.mark.parametrize(("scale", "size"), [(4, (10, 6)), (3, (10, 6)), (2, (10, 6)), (1, (12, 8))])
+def test_rrdb_scales(scale: int, size: tuple[int, int]) -> None:
+    network = RRDBNet(scale=scale, channels=8, blocks=1, growth=4)
+    out = network(torch.rand(1, 3, *size))
+    assert out.shape == (1, 3, size[0] * scale, size[1] * scale)
+
+
+def test_an_rrdb_of_zeros_is_one_point_two_times_its_input() -> None:
+    block = RRDB(8, 4)
+    for parameter in block.parameters():
+        nn.init.zeros_(parameter)
+    x = torch.randn(1, 8, 5, 5)
+    torch.testing.assert_close(block(x), 1.2 * x, rtol=0, atol=1e-6)
+
+
+def test_rrdb_starts_small_and_has_no_batch_norm() -> None:
+    network = RRDBNet(blocks=1)
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in network.modules())
+    for name, parameter in network.body.named_parameters():
+        if name.endswith("weight"):
+            expected = 0.1 * math.sqrt(2 / (parameter.shape[1] * 9))
+            assert parameter.std().item() == pytest.approx(expected, rel=0.05)
+        else:
+            assert parameter.abs().max() == 0
+
+
+def test_the_u_adds_and_ends_without_activation() -> None:
+    network = AdditiveUNet(width=0.125)
+    assert network(torch.rand(1, 3, 128, 128)).shape == (1, 3, 512, 512)
+    assert not any(isinstance(m, nn.Dropout) for m in network.modules())
+    assert all(isinstance(m, nn.Conv2d) for m in network.down)
+    assert all(isinstance(m, nn.ConvTranspose2d) for m in network.up)
+    # a decoder stage of zeros leaves exactly the shortcut: what comes in deeper no longer matters
+    stage = network.up[3]
+    nn.init.zeros_(stage.weight)
+    nn.init.zeros_(stage.bias)
+    x = torch.rand(1, 3, 32, 32)
+    before = network(x)
+    nn.init.normal_(network.down[4].weight)
+    torch.testing.assert_close(network(x), before, rtol=0, atol=0)
+    assert network(x).min() < 0, "the last layer is linear"
+
+
+def test_the_face_generator_has_relu_before_batch_norm_and_a_tanh() -> None:
+    network = FaceGenerator(channels=8, blocks=2)
+    kinds = [type(m).__name__ for m in network.blocks[0].body]
+    assert kinds == ["Conv2d", "ReLU", "BatchNorm2d", "Conv2d", "BatchNorm2d"]
+    out = network(torch.randn(2, 3, 16, 16) * 9)
+    assert out.shape == (2, 3, 64, 64) and out.abs().max() <= 1
+
+
+def test_evaluation_mode_does_not_depend_on_the_batch() -> None:
+    network = SRResNet(channels=8, blocks=2)
+    x = torch.rand(4, 3, 12, 12)
+    network(x)
+    network.eval()
+    torch.testing.assert_close(network(x)[:1], network(x[:1]), rtol=0, atol=1e-5)
+    network.train()
+    assert (network(x)[:1] - network(x[:1])).abs().max() > 1e-3
