@@ -27,7 +27,7 @@ def receipt() -> dict[str, Any]:
             break
     flags = {flag for flag in ("amx_bf16", "avx512_bf16", "avx512_vnni") if f" {flag}" in text}
     commit = subprocess.run(
-        ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short=12", "HEAD"],
+        ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     return {

@@ -1,15 +1,17 @@
 """Whole-process speed against torch and Pillow, side by side; and how far from the machine's limits.
 
-Usage: python benchmarks/speed.py PHOTO... [--runs 3]. The photographs are cut or tiled to 1024x1024 and
+Usage: python benchmarks/speed.py PHOTO [--runs 3]. The photograph is resized and cut to 1024x1024 and
 2048x2048 JPEG; everything is read from a warm file cache.
 """
 
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +72,7 @@ def parts(source: Path, folder: Path) -> dict:
     for suffix in ("png", "jpg"):
         times[f"encode_{suffix}"] = _best(lambda suffix=suffix: _encode(large, folder / f"e.{suffix}"))
         target = folder / f"w.{suffix}"
-        upscaler.settings = upscaler.settings.__class__(overwrite=True)
+        upscaler.settings = replace(upscaler.settings, overwrite=True)
         times[f"pipeline_{suffix}"] = _best(lambda target=target: upscaler.file(source, target))
         alone = times["decode"] + times["tiles"] + times[f"encode_{suffix}"]
         times[f"pipeline_over_parts_{suffix}"] = times[f"pipeline_{suffix}"] / alone
@@ -98,8 +100,8 @@ def _decode(source: Path, folder: Path) -> None:
 def _encode(image: np.ndarray, target: Path) -> None:
     height, width, bands = image.shape
     how = writing.Target(
-        path=target, file_format=target.suffix[1:], width=width, height=height, bands=bands, depth=image.dtype,
-        final_width=width, final_height=height, quality=90, fields={},
+        path=target, file_format=target.suffix[1:], peak=255.0, width=width, height=height, bands=bands,
+        depth=image.dtype, final_width=width, final_height=height, quality=90, fields={},
     )  # fmt: skip
     with writing.picture_writer(how) as write:
         for top in range(0, height, 1024):
@@ -129,17 +131,8 @@ def start_up(folder: Path, runs: int) -> dict:
         "upscale_64x64": [*CLI, "upscale", str(small), "-o", str(folder / "small_out.png"), "--overwrite"],
     }
     result = {n: median([timed(c) for _ in range(runs)])["wall_s"] for n, c in ways.items()}
-    script = (
-        "import time; b = time.perf_counter(); from acutance.api import Upscaler; from acutance.engines.cpu import "
-        "CpuEngine; u = Upscaler(); CpuEngine(u._pipeline.model, (283, 283), 'auto' and "
-        "u._pipeline.settle(__import__('numpy').dtype('uint8'))[1], deep=False); print(time.perf_counter() - b)"
-    )
-    import subprocess
-
-    seconds = [
-        float(subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout)
-        for _ in range(runs)
-    ]
+    probe = str(Path(__file__).with_name("start_probe.py"))
+    seconds = [float(subprocess.check_output([sys.executable, probe], text=True)) for _ in range(runs)]
     return result | {"import_load_compile": round(sorted(seconds)[runs // 2], 3)}
 
 

@@ -48,6 +48,10 @@ class ResourceError(AcutanceError):
     kind = "resource"
 
 
+class DiskFull(ResourceError):
+    """No room is left; whatever comes next would fail as well."""
+
+
 class Interrupted(AcutanceError):
     """The user or the system asked us to stop; what was finished stays finished."""
 

@@ -116,6 +116,49 @@ def test_a_folder_mirrors_goes_on_after_failures_and_continues(acutance, tmp_pat
     assert stray_files(tmp_path) == []
 
 
+def test_a_missing_input_does_not_stop_the_others(acutance, tmp_path: Path, picture: Path) -> None:
+    done = acutance("upscale", "in/photo.png", "gone.png", "-o", "out")
+    assert done.returncode == 1 and "gone.png: no such file" in done.stderr
+    assert (tmp_path / "out" / "photo.png").is_file()
+
+
+def test_nohup_is_heeded(tmp_path: Path, photo: np.ndarray) -> None:
+    pyvips.Image.new_from_array(np.tile(photo, (2, 2, 1))).write_to_file(str(tmp_path / "a.png"))
+    command = ["nohup", sys.executable, "-m", "acutance", "upscale", "a.png", "-o", "b.png", "--tile", "96", "--json"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGHUP)
+        process.stdout.read()
+    assert process.returncode == 0 and (tmp_path / "b.png").is_file()
+
+
+def test_a_killed_second_pass_leaves_nothing_after_the_rerun(tmp_path: Path, photo: np.ndarray, acutance) -> None:
+    pyvips.Image.new_from_array(photo[:200, :300].copy()).write_to_file(str(tmp_path / "a.png"))
+    command = [
+        sys.executable,
+        "-m",
+        "acutance",
+        "upscale",
+        "a.png",
+        "-o",
+        "b.png",
+        "--scale",
+        "5",
+        "--tile",
+        "96",
+        "--json",
+    ]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        for _ in range(40):
+            process.stdout.readline()
+        os.kill(process.pid, signal.SIGKILL)
+    assert stray_files(tmp_path)
+    assert acutance(*command[3:-1]).returncode == 0
+    assert stray_files(tmp_path) == []
+
+
 def test_two_inputs_for_one_output_are_refused_before_work(acutance, tmp_path: Path, picture: Path) -> None:
     (picture.parent / "photo.webp").write_bytes(b"x")
     one_line(acutance("upscale", "in", "-o", "out", "--format", "png"), 2, "would both become")

@@ -185,6 +185,26 @@ def test_floating_point_beyond_one_keeps_its_scale(upscaler, tmp_path: Path, pho
     assert np.abs(result.numpy().mean((0, 1)) - image.mean((0, 1))).max() < 2
 
 
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
+def test_floating_point_beyond_one_fits_integers_by_its_highest_sample(upscaler, tmp_path, photo, suffix: str) -> None:
+    image = photo[:40, :60].astype(np.float32) * 2
+    vips(image).write_to_file(str(tmp_path / "a.tif"))
+    result, _ = through(upscaler, tmp_path / "a.tif", tmp_path / f"b{suffix}")
+    peak = 65535 if suffix == ".png" else 255
+    assert np.abs(result.numpy().mean((0, 1)) / peak - image.mean((0, 1)) / image.max()).max() < 0.02
+
+
+def test_orientation_in_other_formats(upscaler, tmp_path: Path, photo) -> None:
+    picture = Image.fromarray(photo[:40, :60])
+    exif = picture.getexif()
+    exif[0x0112] = 6
+    picture.save(tmp_path / "a.jpg", exif=exif, quality=95)
+    for suffix in (".jpg", ".webp", ".tif", ".avif"):
+        result, _ = through(upscaler, tmp_path / "a.jpg", tmp_path / f"b{suffix}")
+        assert (result.width, result.height) == (160, 240)
+        assert not result.get_typeof("orientation") or result.get("orientation") == 1
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_samples_that_are_not_finite_are_the_inputs_fault(upscaler, tmp_path: Path, photo, bad: float) -> None:
     image = photo[:40, :60].astype(np.float32) / 255

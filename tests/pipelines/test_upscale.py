@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import pyvips
 from helpers import stray_files
+from hypothesis import given
+from hypothesis import strategies as st
 
 import acutance
 from acutance.errors import BadInput, Interrupted, OverLimit, UsageError
 from acutance.models import store
+from acutance.models.model import Geometry
 from acutance.pipelines.journal import NAME, Journal
-from acutance.pipelines.upscale import Settings, Upscaler, final_size, passes_needed
+from acutance.pipelines.upscale import STRIP_BYTES, Settings, Upscaler, final_size, passes_needed, tile_grid
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +70,63 @@ def test_other_arrays_are_refused(bad: np.ndarray) -> None:
 
 
 def test_sixteen_bits_keep_their_levels(model, photo: np.ndarray) -> None:
-    """A ramp of 16-bit levels does not collapse to 256."""
-    ramp = np.tile(np.linspace(0, 65535, 512).astype(np.uint16), (16, 1))
-    assert len(np.unique(Upscaler(model).array(ramp))) > 1000
+    """Levels below 8 bits matter: a ramp inside two 8-bit levels stays a ramp."""
+    ramp = np.tile(np.linspace(30000, 30500, 64).astype(np.uint16), (16, 1))
+    out = Upscaler(model).array(ramp)[32].astype(int)
+    assert (
+        len(np.unique(out)) > 100
+        and np.abs(np.interp(np.arange(256), np.arange(64) * 4 + 1.5, ramp[0]) - out).max() < 60
+    )
+
+
+@pytest.mark.parametrize("kind", ["alpha", "uint16", "float32"])
+def test_tiled_equals_whole_for_every_way_of_processing(model, photo: np.ndarray, kind: str) -> None:
+    image = photo[100:190, 150:270]
+    if kind == "alpha":
+        image = np.dstack([image, photo[200:290, 150:270, 0]])
+    elif kind == "uint16":
+        image = image.astype(np.uint16) * 257
+    else:
+        image = image.astype(np.float32) / 255
+    whole = Upscaler(model, Settings(tile=200)).array(image)
+    np.testing.assert_array_equal(Upscaler(model, Settings(tile=64)).array(image), whole)
+
+
+geometries = st.builds(
+    lambda scale, halo, multiple, overlap: Geometry(scale=scale, halo=halo, multiple=multiple, overlap=overlap),
+    st.integers(1, 8), st.integers(0, 300), st.sampled_from([1, 2, 8, 16, 64]), st.integers(0, 64),
+)  # fmt: skip
+
+
+@given(geometries, st.integers(1, 40_000), st.integers(1, 40_000), st.sampled_from([3, 4, 6, 16]))
+def test_every_geometry_can_be_tiled(model, geometry: Geometry, width: int, height: int, pixel_bytes: int) -> None:
+    grid = tile_grid(width, height, dataclasses.replace(model, geometry=geometry), 0, pixel_bytes)
+    assert grid.rows[-1].until >= height and grid.columns[-1].until >= width
+    strip = max(row.until - row.keep for row in grid.rows) * width * geometry.scale**2 * pixel_bytes
+    floor = 4 * (max(32, geometry.multiple) + 2 * geometry.multiple + geometry.overlap + 2 * geometry.halo)
+    assert strip <= max(2 * STRIP_BYTES, floor * width * geometry.scale**2 * pixel_bytes)
+
+
+def test_transparent_arrays_get_no_dark_fringe_either(model) -> None:
+    y, x = np.mgrid[:48, :48]
+    disc = ((y - 24) ** 2 + (x - 24) ** 2 < 15**2).astype(np.uint8)
+    out = Upscaler(model).array(np.dstack([disc * 220, disc * 30, disc * 20, disc * 255])).astype(int)
+    assert np.abs(out[out[:, :, 3] > 8][:, :3] - [220, 30, 20]).max() <= 12
+    with pytest.raises(UsageError, match="for files only"):
+        Upscaler(model, Settings(scale=2)).array(np.zeros((4, 4), np.uint8))
+
+
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_two_passes_and_a_reduction_keep_alpha_and_depth(tmp_path: Path, model, photo, depth: type) -> None:
+    factor = np.iinfo(depth).max // 255
+    image = np.dstack([photo[:40, :50], np.full((40, 50), 255, np.uint8)]).astype(depth) * depth(factor)
+    kind = "srgb" if depth == np.uint8 else "rgb16"
+    pyvips.Image.new_from_array(image).copy(interpretation=kind).write_to_file(str(tmp_path / "a.png"))
+    Upscaler(model, Settings(scale=6)).file(tmp_path / "a.png", tmp_path / "b.png")
+    out = pyvips.Image.new_from_file(str(tmp_path / "b.png")).numpy()
+    assert out.shape == (240, 300, 4) and out.dtype == depth and out[:, :, 3].min() == np.iinfo(depth).max
+    assert np.abs(out.mean((0, 1)) / factor - image.mean((0, 1)) / factor).max() < 2
+    assert stray_files(tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -151,6 +210,35 @@ def test_truncated_files_are_refused(tmp_path: Path, model, photo: np.ndarray, s
         Upscaler(model).file(source, tmp_path / "b.png")
     assert str(source) in str(caught.value) and "\n" not in str(caught.value)
     assert [p.name for p in tmp_path.iterdir()] == [source.name]
+
+
+def test_failed_pictures_leave_nothing_open(tmp_path: Path, model) -> None:
+    from acutance.pipelines.batch import Job, run_jobs
+
+    jobs = []
+    for number in range(12):
+        source = write(
+            tmp_path / f"{number}.png", np.random.default_rng(number).integers(0, 255, (99, 99, 3), np.uint8)
+        )
+        source.write_bytes(source.read_bytes()[:9000])
+        jobs.append(Job(source, tmp_path / "out" / source.name))
+    before = len(os.listdir("/proc/self/fd"))
+    summary = run_jobs(Upscaler(model), jobs)
+    assert summary.failed == [3] * 12 and summary.exit_code == 1
+    assert len(os.listdir("/proc/self/fd")) <= before + 2
+
+
+def test_an_encoder_that_dies_commits_nothing(tmp_path: Path, model, small_photo, monkeypatch) -> None:
+    from acutance.errors import ResourceError
+    from acutance.files import writing
+
+    def dead(*arguments: object) -> None:
+        raise ValueError("boom")
+
+    monkeypatch.setattr(writing, "_save", dead)
+    with pytest.raises(ResourceError, match="boom"):
+        Upscaler(model).file(write(tmp_path / "a.png", small_photo), tmp_path / "b.png")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.png"]
 
 
 def test_a_torn_journal_line_is_ignored(tmp_path: Path) -> None:

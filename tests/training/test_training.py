@@ -92,7 +92,7 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
 def test_three_steps_and_three_more_equal_six(dataset: Path, tmp_path: Path) -> None:
     recipe = tiny()
     train(recipe, data=dataset, out=tmp_path / "a", steps=6)
-    asked = iter([False] * 5 + [True] * 9)
+    asked = iter([False] * 2 + [True] * 9)
     with pytest.raises(Interrupted, match="run the same command again"):
         train(recipe, data=dataset, out=tmp_path / "b", steps=6, cancelled=lambda: next(asked))
     assert checkpoint.step_of(checkpoint.checkpoints(tmp_path / "b")[-1]) < 6
@@ -159,6 +159,32 @@ def test_a_longer_run_goes_back_to_before_the_decay(dataset: Path, tmp_path: Pat
     train(tiny(), data=dataset, out=tmp_path / "b", steps=12)
     a, b = weights(tmp_path / "a"), weights(tmp_path / "b")
     assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_a_longer_run_that_is_interrupted_is_still_the_longer_run(dataset: Path, tmp_path: Path) -> None:
+    train(tiny(), data=dataset, out=tmp_path / "a", steps=8)
+    asked = iter([False, True, True])
+    with pytest.raises(Interrupted):
+        train(tiny(), data=dataset, out=tmp_path / "a", steps=12, cancelled=lambda: next(asked, True))
+    train(tiny(), data=dataset, out=tmp_path / "a", steps=12)
+    train(tiny(), data=dataset, out=tmp_path / "b", steps=12)
+    a, b = weights(tmp_path / "a"), weights(tmp_path / "b")
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_another_loss_or_rate_is_another_run(dataset: Path, tmp_path: Path) -> None:
+    train(tiny(), data=dataset, out=tmp_path, steps=2)
+
+    def faster():
+        objective = tiny().objective()
+        turn = objective.turns[0]
+        objective.turns = (dataclasses.replace(turn, optimizer=lambda p: torch.optim.SGD(p, lr=1.0)),)
+        return objective
+
+    with pytest.raises(UsageError, match="recipe: was"):
+        train(dataclasses.replace(tiny(), objective=faster), data=dataset, out=tmp_path, steps=2)
+    with pytest.raises(UsageError, match="--device gpu"):
+        train(tiny(), data=dataset, out=tmp_path, steps=2, device="gpu")
 
 
 def test_another_recipe_seed_or_dataset_is_refused_with_the_difference(dataset: Path, tmp_path: Path) -> None:

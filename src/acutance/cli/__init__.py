@@ -60,6 +60,9 @@ def _other(error: Exception) -> int:
         return 2
     if type(error).__name__ == "Abort":
         return 130
+    if isinstance(error, OSError):
+        console.say(f"acutance: {error.filename or 'a file'}: {error.strerror or error}; see to it and run it again")
+        return 5
     console.say(
         f"acutance: internal error ({type(error).__name__}: {error}); this is a bug of ours. "
         "Run the same command with --debug for the details"

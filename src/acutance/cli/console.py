@@ -99,7 +99,8 @@ def stoppable() -> Iterator[Callable[[], int]]:
         for each, old in before.items():
             signal.signal(each, old)
 
-    before = {each: signal.signal(each, handler) for each in STOPPING}
+    heeded = [each for each in STOPPING if signal.getsignal(each) is not signal.SIG_IGN]  # nohup ignores SIGHUP
+    before = {each: signal.signal(each, handler) for each in heeded}
     try:
         yield lambda: caught
     finally:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from acutance.cli import console
+from acutance.errors import AcutanceError
 
 
 def models(json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False) -> None:
@@ -15,8 +16,11 @@ def models(json: Annotated[bool, typer.Option("--json", help="JSON lines on stdo
     from acutance.models.store import available, models_folder
 
     for name, path in available().items():
-        facts = read_facts(path)
-        row = _row(name, facts)
+        try:
+            row = _row(name, read_facts(path))
+        except (AcutanceError, KeyError, TypeError, AttributeError) as error:
+            console.say(f"acutance: {error}")
+            continue
         if json:
             console.emit({"event": "model", "path": str(path), **row})
         else:

@@ -74,8 +74,14 @@ def _from_file(file: str, function: str) -> Recipe:
     if specification is None or specification.loader is None or not Path(file).is_file():
         raise UsageError(f"{file}: no such recipe file")
     module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
+    try:
+        specification.loader.exec_module(module)
+    except Exception as error:
+        raise UsageError(f"{file}: cannot be imported ({type(error).__name__}: {error})") from error
     build: Callable[[], Recipe] | None = getattr(module, function, None)
     if build is None:
         raise UsageError(f"{file}: holds no function {function}")
-    return build()
+    try:
+        return build()
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{file}:{function}: gives no recipe ({error})") from error

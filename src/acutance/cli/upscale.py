@@ -61,9 +61,9 @@ def upscale(
         max_megapixels=max_megapixels,
     )
     loaded = store.load(model)
-    jobs, others, unreadable = plan_jobs(inputs, output, settings, loaded.geometry.scale, recursive)
-    for folder in unreadable:
-        console.say(f"acutance: {folder}: cannot be read; give yourself permission to list it")
+    jobs, others, unopened = plan_jobs(inputs, output, settings, loaded.geometry.scale, recursive)
+    for problem in unopened:
+        console.fail(problem)
     if not jobs:
         raise UsageError("no pictures found" + ("" if recursive else "; subfolders need --recursive"))
     report = _Report(json)
@@ -77,7 +77,7 @@ def upscale(
             report.progress.clear()
             raise Interrupted(str(error), stopped() or 2) from None
     report.close(summary, others, len(jobs))
-    if code := summary.exit_code or bool(unreadable):
+    if code := summary.exit_code or bool(unopened):
         raise typer.Exit(code)
 
 

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from acutance.errors import ResourceError
+from acutance.errors import DiskFull, ResourceError
 
 
 @contextlib.contextmanager
@@ -71,7 +71,7 @@ def _short_stem(final: Path) -> str:
 
 def sync_file(path: Path) -> None:
     """Flush a file's bytes to the disk; an error here means the file cannot be trusted."""
-    descriptor = os.open(path, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:
@@ -92,7 +92,7 @@ def sync_folder(folder: Path) -> None:
 def resource_error(error: OSError, path: Path) -> ResourceError:
     """Turn an operating-system error about ``path`` into one line with a remedy."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ResourceError(f"{path}: the disk is full; free some space and run the same command again")
+        return DiskFull(f"{path}: the disk is full; free some space and run the same command again")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return ResourceError(f"{path}: cannot be written ({error.strerror}); choose another folder with -o")
     if error.errno == errno.EFBIG:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,24 +20,22 @@ from typing import Any
 import numpy as np
 import pyvips
 
-from acutance.errors import BadInput
+from acutance.errors import BadInput, DiskFull
 from acutance.files import limits, metadata
-from acutance.files.atomic import temporary_beside
+from acutance.files import standard as standards
+from acutance.files.atomic import resource_error, temporary_beside
 from acutance.files.vips import VipsImage, load, reason
 
-DEPTHS = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32}
 LOADERS = ("jpeg", "png", "webp", "tiff", "heif", "gif")
 UNKNOWN = "not a picture we read (JPEG, PNG, WebP, TIFF, AVIF, HEIC, GIF)"
-WIDE = {"short": ("signed 16-bit", 32767), "int": ("signed 32-bit", 2**31 - 1), "uint": ("32-bit", 2**32 - 1)}
-BLEED_SIGMA = 4.0  # pixels that colour creeps under transparent ones
 
 
 @dataclass
 class Picture:
     """An open picture, upright: sizes in pixels, ``bands`` 1 to 4, ``depth`` the sample type.
 
-    ``fields``: metadata to hand to the result. ``notes``: what the user should know. ``highest``: the
-    highest sample of a floating-point picture, else 1.
+    ``fields``: metadata to hand to the result. ``notes``: what the user should know. Nothing but the
+    header is read until the first call of ``rows``.
     """
 
     path: Path
@@ -46,29 +45,42 @@ class Picture:
     depth: type[np.generic]
     fields: dict[str, tuple[Any, Any]]
     notes: list[str]
-    highest: float
-    image: VipsImage = field(repr=False)
+    _decode: Callable[[], VipsImage] = field(repr=False)
     _region: Any = field(default=None, repr=False)
-
-    @property
-    def alpha(self) -> bool:
-        """Whether the last band is opacity."""
-        return self.bands in (2, 4)
 
     @property
     def grey(self) -> bool:
         """Whether there is one colour band only."""
         return self.bands <= 2
 
+    def highest(self) -> float:
+        """The highest sample of a floating-point picture, by a pass of its own; 1 for integers.
+
+        Raises ``BadInput`` when a sample is NaN or infinite.
+        """
+        if self.depth != np.float32:
+            return 1.0
+        with _as_input_errors(self.path):
+            statistics = load(self.path).stats().numpy()
+        if not np.isfinite(statistics).all():
+            raise BadInput(f"{self.path}: holds NaN or infinite samples; repair the file before enlarging it")
+        return float(statistics[0, 1])
+
+    def close(self) -> None:
+        """Let go of the decoder and its file, also while an exception still holds the picture."""
+        self._region, self._decode = None, _closed
+
     def rows(self, top: int, bottom: int) -> np.ndarray:
         """Decode rows ``[top, bottom)``, ``(rows, width, bands)``; ask for them in order, once."""
-        try:
+        with _as_input_errors(self.path):
             if self._region is None:
-                self._region = pyvips.Region.new(self.image)
+                self._region = pyvips.Region.new(self._decode())
             data = self._region.fetch(0, top, self.width, bottom - top)
-        except pyvips.Error as error:
-            raise _unreadable(self.path, error) from error
         return np.frombuffer(data, self.depth).reshape(bottom - top, self.width, self.bands)
+
+
+def _closed() -> VipsImage:
+    raise ValueError("the picture is closed")
 
 
 def sha256(path: Path) -> str:
@@ -82,43 +94,36 @@ def open_picture(path: Path, *, scratch: Path, max_megapixels: float = limits.MA
     """Open ``path`` for reading in order. ``scratch``: the file beside which a large picture that
     cannot be read in order is unpacked; the unpacked copy is removed on every exit.
 
-    Raises ``BadInput`` (unreadable, unknown), ``OverLimit`` (too many pixels) or ``ResourceError``.
+    Raises ``BadInput`` (unreadable, unknown) or ``OverLimit`` (too many pixels).
     """
     with contextlib.ExitStack() as stack:
         with _as_input_errors(path):
             picture = _opened(path, scratch, max_megapixels, stack)
-        yield picture
+        try:
+            yield picture
+        finally:
+            picture.close()
 
 
 def _opened(path: Path, scratch: Path, max_megapixels: float, stack: contextlib.ExitStack) -> Picture:
-    image = _header(path)
-    limits.check_input_pixels(path, image.width, image.height, max_megapixels)
-    fields = metadata.of(image)
-    notes = metadata.notes(path, image)
+    header = _header(path)
+    limits.check_input_pixels(path, header.width, header.height, max_megapixels)
+    fields = metadata.of(header)
     orientation = metadata.take_orientation(fields)
-    if _reads_in_order(image) and orientation in (1, 2):
-        image = load(path)
-    else:
-        image = stack.enter_context(_unpacked(path, image, scratch))
-    converted = len(notes)
-    image = _standard(_upright(image, orientation), notes)
-    if image.interpretation in ("srgb", "rgb16") and any("sRGB" in note for note in notes[converted:]):
+    if header.interpretation in standards.FOREIGN:
         fields.pop("icc-profile-data", None)  # it belongs to the colours as they were
-    highest = _highest(path) if image.format == "float" else 1.0
-    if image.hasalpha():
-        image = _bled(image)
+    in_order = _reads_in_order(header) and orientation in (1, 2)
+
+    def decode() -> VipsImage:
+        image = load(path) if in_order else stack.enter_context(_unpacked(path, header, scratch))
+        return standards.standard(image, orientation)
+
+    coming = standards.standard(header, orientation)
     return Picture(
-        path=path, width=image.width, height=image.height, bands=image.bands, depth=DEPTHS[image.format],
-        fields=fields, notes=notes, highest=highest, image=image,
+        path=path, width=coming.width, height=coming.height, bands=coming.bands,
+        depth=standards.DEPTHS[coming.format], fields=fields,
+        notes=metadata.notes(path, header) + standards.notes(header), _decode=decode,
     )  # fmt: skip
-
-
-def _highest(path: Path) -> float:
-    """The highest sample of a floating-point picture, by a pass of its own; all must be finite."""
-    statistics = load(path).stats().numpy()
-    if not np.isfinite(statistics).all():
-        raise BadInput(f"{path}: holds NaN or infinite samples; repair the file before enlarging it")
-    return float(statistics[0, 1])
 
 
 @contextlib.contextmanager
@@ -183,46 +188,17 @@ def _unpacked(path: Path, header: VipsImage, scratch: Path) -> Iterator[VipsImag
         with open(copy, "xb+") as file:
             target = pyvips.Target.new_to_descriptor(file.fileno())
             decoded.tiffsave_target(target, bigtiff=True, tile=True, tile_width=256, tile_height=256, keep="none")
+    except OSError as error:
+        raise resource_error(error, copy) from error
+    except pyvips.Error as error:
+        full = shutil.disk_usage(copy.parent).free < limits.FULL
+        copy.unlink(missing_ok=True)
+        if full:
+            raise DiskFull(
+                f"{copy.parent}: the disk is full; free some space and run the same command again"
+            ) from error
+        raise
+    try:
         yield load(copy, "random")
     finally:
         copy.unlink(missing_ok=True)
-
-
-def _upright(image: VipsImage, orientation: int) -> VipsImage:
-    """Apply EXIF orientation 2..8, once."""
-    turns = {3: "d180", 4: "d180", 5: "d90", 6: "d90", 7: "d270", 8: "d270"}
-    if orientation in turns:
-        image = image.rot(turns[orientation])
-    return image.fliphor() if orientation in (2, 4, 5, 7) else image
-
-
-def _standard(image: VipsImage, notes: list[str]) -> VipsImage:
-    """Grey or RGB, with or without alpha, of 8 bits, 16 bits or float."""
-    kind = image.interpretation
-    if kind in ("cmyk", "lab", "labs", "labq", "xyz", "lch"):
-        if kind == "cmyk":
-            image = image.icc_transform("srgb", embedded=True, input_profile="cmyk", intent="relative")
-        else:
-            image = image.colourspace("rgb16" if image.format == "ushort" else "srgb")
-        notes.append(f"is {kind.upper()}; the result is sRGB")
-    if image.format in WIDE:
-        notes.append(f"has {WIDE[image.format][0]} samples; the result has 16 bits")
-        image = (image / WIDE[image.format][1] * 65535).rint().cast("ushort")
-        image = image.copy(interpretation="grey16" if image.bands <= 2 else "rgb16")
-    elif image.format not in DEPTHS:
-        image = image.cast("float" if image.format == "double" else "uchar")
-    if image.bands > 4:
-        notes.append(f"has {image.bands} bands; the first three are used")
-        image = image[:3]
-    return image
-
-
-def _bled(image: VipsImage) -> VipsImage:
-    """Let colour creep under fully transparent pixels, so that no dark fringe appears at edges."""
-    colour, alpha = image[: image.bands - 1], image[image.bands - 1]
-    weight = (alpha > 0).ifthenelse(1.0, 0.0).cast("float")
-    spread = weight.gaussblur(BLEED_SIGMA, precision="float")
-    near = (colour * weight).gaussblur(BLEED_SIGMA, precision="float") / (spread > 1e-6).ifthenelse(spread, 1)
-    filled = (alpha == 0).ifthenelse((spread > 1e-6).ifthenelse(near, colour), colour)
-    filled = filled.rint() if image.format != "float" else filled
-    return filled.cast(image.format).bandjoin(alpha).copy(interpretation=image.interpretation)

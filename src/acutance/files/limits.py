@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from acutance.errors import OverLimit, ResourceError, UsageError
+from acutance.errors import DiskFull, OverLimit, UsageError
 
+FULL = 4 << 20  # bytes free below which a failed write means a full disk
 MAX_MEGAPIXELS = 300  # of an input; adjustable
 RANDOM_ACCESS_MEGAPIXELS = 64  # above this, what cannot be read in order is unpacked to a disk file
 FORMAT_SIDES = {"jpg": 65_535, "webp": 16_383, "avif": 16_384, "png": 2**31 - 1, "tif": 2**31 - 1}
@@ -51,7 +52,7 @@ def check_room(folder: Path, needed: int, what: str) -> None:
     """Refuse when ``folder``'s disk has less than ``needed`` bytes free."""
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise ResourceError(
+        raise DiskFull(
             f"{folder}: {what} needs about {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free; "
             "free some space or choose another folder with -o"
         )

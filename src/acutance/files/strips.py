@@ -74,7 +74,7 @@ class StripSource:
         self._strips.put(np.ascontiguousarray(strip).data.cast("B"))
         while not self._read_up.acquire(timeout=0.1):
             if not alive():
-                return False
+                return self._read_up.acquire(blocking=False)
         return True
 
     def _read(self, size: int) -> bytes:

@@ -48,9 +48,7 @@ def read_rgb8(path: Path) -> np.ndarray:
         if image.get_typeof("orientation") and image.get("orientation") > 1:
             image = image.copy_memory().autorot()
         image = image.colourspace("srgb")
-        if image.hasalpha():
-            image = image.flatten()
-        image = image[0].bandjoin([image[0], image[0]]) if image.bands == 1 else image[:3]
+        image = image[0].bandjoin([image[0], image[0]]) if image.bands < 3 else image[:3]
         return image.cast("uchar").numpy()
     except pyvips.Error as error:
         raise BadInput(f"{path}: cannot be read ({reason(error)})") from error

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pyvips
 
-from acutance.errors import ResourceError
+from acutance.errors import DiskFull, ResourceError
+from acutance.files import limits, metadata
 from acutance.files.atomic import atomic_path
 from acutance.files.strips import StripSource
 from acutance.files.vips import VipsImage, reason
 
-FULL = 4 << 20  # bytes free below which a failed write means a full disk
 EIGHT_BIT = ("jpg", "webp", "avif")
 Write = Callable[[np.ndarray], None]
 
@@ -26,6 +26,8 @@ Write = Callable[[np.ndarray], None]
 @dataclass(frozen=True, kw_only=True)
 class Target:
     """What to write: the strips' own size and type, the size wanted in the end, and how to encode.
+
+    ``peak``: the value of white. ``file_format`` "raw" is an unpacked scratch file, written in place.
 
     ``quality`` 1..100 for jpg, webp and avif (100 is lossless for webp). ``fields``: metadata by name,
     each with its libvips type.
@@ -37,15 +39,16 @@ class Target:
     height: int
     bands: int
     depth: np.dtype
+    peak: float
     final_width: int
     final_height: int
     quality: int
     fields: dict[str, tuple[Any, Any]]
 
 
-def losses(file_format: str, bands: int, depth: np.dtype) -> list[str]:
+def losses(file_format: str, bands: int, depth: np.dtype, fields: metadata.Fields) -> list[str]:
     """What ``file_format`` cannot hold of such a picture, in words."""
-    notes = []
+    notes = metadata.losses(file_format, bands <= 2, fields)
     if file_format in EIGHT_BIT and depth != np.uint8:
         notes.append(f"{file_format} holds 8 bits here; use --format tif or png to keep the depth")
     elif file_format == "png" and depth == np.float32:
@@ -59,13 +62,15 @@ def losses(file_format: str, bands: int, depth: np.dtype) -> list[str]:
 def picture_writer(target: Target, on_complete: Callable[[int], None] | None = None) -> Iterator[Write]:
     """Yield ``write(strip)``; strips are ``(rows, width, bands)`` from top to bottom.
 
-    The encoder runs in its own thread, at most two strips behind. The file gets its name when all of
+    The encoder runs in its own thread; ``write`` returns when it has read the strip. The file gets its name when all of
     it is on disk; ``on_complete(bytes)`` is called just before. Raises ``ResourceError`` when encoding or
     writing fails.
     """
     source = StripSource(target.width, target.height, target.bands, target.depth)
-    failure: list[pyvips.Error] = []
-    with atomic_path(target.path, on_complete) as temporary:
+    failure: list[Exception] = []
+    done = threading.Event()
+    raw = target.file_format == "raw"
+    with contextlib.nullcontext(target.path) if raw else atomic_path(target.path, on_complete) as temporary:
         file = open(temporary, "xb+")  # noqa: SIM115 - found before any work
 
         def save() -> None:
@@ -73,7 +78,8 @@ def picture_writer(target: Target, on_complete: Callable[[int], None] | None = N
                 with file:
                     out = pyvips.Target.new_to_descriptor(file.fileno())
                     _save(_encoded(source.image(), target), out, target)
-            except pyvips.Error as error:
+                done.set()
+            except Exception as error:
                 failure.append(error)
 
         saver = threading.Thread(target=save, name="encoder")
@@ -90,14 +96,14 @@ def picture_writer(target: Target, on_complete: Callable[[int], None] | None = N
         finally:
             source.put(None, saver.is_alive)
             saver.join()
-        if finished and failure:
+        if finished and not done.is_set():
             raise _failed(target.path, failure)
 
 
-def _failed(path: Path, failure: list[pyvips.Error]) -> ResourceError:
+def _failed(path: Path, failure: list[Exception]) -> ResourceError:
     text = reason(failure[0]) if failure else "the encoder stopped"
-    if shutil.disk_usage(path.parent).free < FULL:
-        return ResourceError(f"{path}: the disk is full ({text}); free some space and run the same command again")
+    if shutil.disk_usage(path.parent).free < limits.FULL:
+        return DiskFull(f"{path}: the disk is full ({text}); free some space and run the same command again")
     return ResourceError(f"{path}: cannot be written ({text}); try another --format or folder")
 
 
@@ -132,10 +138,9 @@ def _reduced(image: VipsImage, width: int, height: int) -> VipsImage:
 def _fitting_depth(image: VipsImage, target: Target) -> VipsImage:
     grey = image.bands <= 2
     if target.file_format in EIGHT_BIT and image.format != "uchar":
-        level = 255.0 / (65535.0 if image.format == "ushort" else 1.0)
-        return (image * level).rint().cast("uchar").copy(interpretation="b-w" if grey else "srgb")
+        return (image * (255.0 / target.peak)).rint().cast("uchar").copy(interpretation="b-w" if grey else "srgb")
     if target.file_format == "png" and image.format == "float":
-        return (image * 65535).rint().cast("ushort").copy(interpretation="grey16" if grey else "rgb16")
+        return (image * (65535 / target.peak)).rint().cast("ushort").copy(interpretation="grey16" if grey else "rgb16")
     if image.format == "ushort":
         return image.copy(interpretation="grey16" if grey else "rgb16")
     return image

@@ -1,4 +1,4 @@
-"""Colour arithmetic: the luma of the evaluation protocol, sRGB's transfer curve, colour bleeding."""
+"""Colour arithmetic: the luma of the evaluation protocol."""
 
 from __future__ import annotations
 

@@ -53,6 +53,8 @@ class Geometry:
             value = getattr(self, name)
             if type(value) is not int or not least <= value <= most:
                 raise ValueError(f"a {name} between {least} and {most} (it says {value!r})")
+        if self.tile is not None and (self.tile % self.multiple or self.tile <= 2 * (self.halo or 0) + self.overlap):
+            raise ValueError(f"a tile of {self.tile} that is a multiple of {self.multiple} and holds halo and overlap")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +157,7 @@ def _tensor(path: Path, key: str, entry: Any, data: bytes, start: int) -> np.nda
 
 def write_model(path: Path, weights: dict[str, np.ndarray], facts: dict[str, Any]) -> None:
     """Write weights (float32 or float16) and facts as one safetensors file, atomically."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     for key, tensor in weights.items():
         if not np.isfinite(tensor).all():
@@ -163,4 +165,4 @@ def write_model(path: Path, weights: dict[str, np.ndarray], facts: dict[str, Any
     facts = {"format": FORMAT, "weights_sha256": digest(weights), **facts}
     metadata = {METADATA_KEY: json.dumps(facts, sort_keys=True)}
     with atomic_path(path) as temporary:
-        save_file({k: np.ascontiguousarray(v) for k, v in weights.items()}, temporary, metadata)
+        temporary.write_bytes(save({k: np.ascontiguousarray(v) for k, v in weights.items()}, metadata))

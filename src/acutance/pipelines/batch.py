@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from acutance.errors import AcutanceError, Interrupted, ResourceError, UsageError
+from acutance.errors import AcutanceError, BadModel, DiskFull, Interrupted, ResourceError, UsageError
 from acutance.files import limits
 from acutance.files.atomic import resource_error
 from acutance.pipelines.journal import Journal
@@ -28,45 +28,51 @@ class Job:
 
 @dataclass
 class Summary:
-    """What a batch came to. ``failed``: the failures, in order, with their source."""
+    """What a batch came to. ``failed``: the exit codes of the failures, in order; ``broken_off``: the
+    code of a failure that would have met every other picture too."""
 
     done: int = 0
     kept: int = 0
-    failed: list[tuple[Path, AcutanceError]] = field(default_factory=list)
+    failed: list[int] = field(default_factory=list)
+    broken_off: int = 0
 
     @property
     def exit_code(self) -> int:
-        """0 all done; the failure's own code for a single picture; 1 when only some failed."""
-        if not self.failed:
-            return 0
+        """0 all done; the failure's own code for a single picture or a batch broken off; else 1."""
+        if self.broken_off or not self.failed:
+            return self.broken_off
         alone = len(self.failed) == 1 and self.done + self.kept == 0
-        return self.failed[0][1].exit_code if alone else 1
+        return self.failed[0] if alone else 1
 
 
 def plan_jobs(
     inputs: list[Path], output: Path | None, settings: Settings, model_scale: int, recursive: bool
-) -> tuple[list[Job], int, list[Path]]:
-    """The jobs of a command, how many files in its folders are no pictures, and unreadable folders.
+) -> tuple[list[Job], int, list[AcutanceError]]:
+    """The jobs of a command, how many files in its folders are no pictures, and what cannot be opened.
 
     A file goes to ``NAME_x4.EXT`` beside it, or to ``output`` (a file name, or a folder where it keeps
-    its name). A folder's tree is mirrored in ``output`` or in ``FOLDER_x4``. Raises ``UsageError`` for
-    inputs that do not exist and for two inputs that would become one file.
+    its name). A folder's tree is mirrored in ``output`` or in ``FOLDER_x4``. Raises ``UsageError`` for a
+    single input that does not exist and for two inputs that would become one file.
     """
     label = _label(settings, model_scale)
     jobs: list[Job] = []
     others = 0
-    unreadable: list[Path] = []
+    unopened: list[AcutanceError] = []
     as_file = output is not None and _names_a_file(output)
     if as_file and (len(inputs) > 1 or inputs[0].is_dir()):
         raise UsageError(f"{output}: is a file name, but several pictures may come; name a folder with -o")
     for given in inputs:
-        _check_name(given)
+        if problem := _problem(given):
+            if len(inputs) == 1:
+                raise problem
+            unopened.append(problem)
+            continue
         if given.is_dir():
             whole = given.resolve()
             if not whole.name:
                 raise UsageError(f"{given}: is the root of the disk; name a folder in it")
             root = output or whole.with_name(whole.name + label)
-            found, ignored = _pictures(given, recursive, root, unreadable)
+            found, ignored = _pictures(given, recursive, root, unopened)
             others += ignored
             jobs += [Job(p, root / p.relative_to(given).with_suffix(_suffix(p, settings))) for p in found]
         elif as_file and output is not None:
@@ -76,16 +82,17 @@ def plan_jobs(
             beside = given.with_name(f"{Path(name).stem}{label}{Path(name).suffix}")
             jobs.append(Job(given, output / name if output else beside))
     _refuse_clashes(jobs)
-    return jobs, others, unreadable
+    return jobs, others, unopened
 
 
-def _check_name(path: Path) -> None:
+def _problem(path: Path) -> UsageError | None:
     try:
         path.stat()
     except FileNotFoundError:
-        raise UsageError(f"{path}: no such file or folder") from None
+        return UsageError(f"{path}: no such file or folder")
     except OSError as error:
-        raise UsageError(f"{str(path)[:200]}: cannot be opened ({error.strerror})") from error
+        return UsageError(f"{str(path)[:200]}: cannot be opened ({error.strerror})")
+    return None
 
 
 def _names_a_file(output: Path) -> bool:
@@ -107,11 +114,17 @@ def _suffix(source: Path, settings: Settings) -> str:
     return source.suffix if source.suffix.lower() in limits.SUFFIX_FORMATS else ".png"
 
 
-def _pictures(folder: Path, recursive: bool, apart_from: Path, unreadable: list[Path]) -> tuple[list[Path], int]:
+def _pictures(folder: Path, recursive: bool, apart_from: Path, unopened: list[AcutanceError]) -> tuple[list[Path], int]:
     """Pictures below ``folder``, sorted, and the number of other files; hidden ones are passed over."""
     files: list[Path] = []
+
+    def unlisted(error: OSError) -> None:
+        unopened.append(
+            ResourceError(f"{error.filename}: cannot be listed ({error.strerror}); give yourself permission")
+        )
+
     inside = apart_from.resolve()
-    for place, folders, names in os.walk(folder, onerror=lambda e: unreadable.append(Path(e.filename))):
+    for place, folders, names in os.walk(folder, onerror=unlisted):
         here = Path(place)
         keep = [n for n in folders if not n.startswith(".") and (here / n).resolve() != inside]
         folders[:] = sorted(keep) if recursive else []
@@ -148,6 +161,8 @@ def run_jobs(
             on_event(place | event)
 
         try:
+            if cancelled():
+                raise Interrupted("stopped")
             _make_folder(job.target.parent)
             if job.target.parent not in journals:
                 journals[job.target.parent] = Journal(job.target.parent)
@@ -163,11 +178,11 @@ def run_jobs(
             _report(summary, job, failure, forward)
         except AcutanceError as error:
             _report(summary, job, error, forward)
-            if isinstance(error, ResourceError):
+            if isinstance(error, DiskFull | BadModel):
+                summary.broken_off = error.exit_code
                 break
         except OSError as error:
             _report(summary, job, resource_error(error, Path(os.fsdecode(error.filename or job.target))), forward)
-            break
         except Exception as error:
             if debug:
                 raise
@@ -181,7 +196,7 @@ def run_jobs(
 
 
 def _report(summary: Summary, job: Job, error: AcutanceError, on_event: Event) -> None:
-    summary.failed.append((job.source, error))
+    summary.failed.append(error.exit_code)
     on_event(
         {"event": "failed", "input": str(job.source), "kind": error.kind, "exit_code": error.exit_code,
          "error": str(error)}

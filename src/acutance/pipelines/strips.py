@@ -105,7 +105,7 @@ def upscale_strips(
             alpha = (
                 np.full(shape, opacity[0, 0], layout.depth)
                 if constant
-                else _from_network(next(results), layout, grey=True).clip(0, layout.peak)
+                else _from_network(next(results), layout, grey=True, bounded=True)
             )
             tile = np.concatenate([tile, alpha], axis=2)
         plans.popleft()
@@ -125,8 +125,9 @@ def _to_network(tile: np.ndarray, layout: Layout) -> np.ndarray:
     return tile.transpose(2, 0, 1).astype(np.float32) / np.float32(layout.peak)
 
 
-def _from_network(result: np.ndarray, layout: Layout, *, grey: bool) -> np.ndarray:
-    """Back to ``(h, w, 1 or 3)`` in the picture's depth; grey is the mean of three equal bands."""
+def _from_network(result: np.ndarray, layout: Layout, *, grey: bool, bounded: bool = False) -> np.ndarray:
+    """Back to ``(h, w, 1 or 3)`` in the picture's depth; grey is the mean of three equal bands.
+    ``bounded``: floating point stays within black and white too."""
     if not layout.deep:
         if not grey:
             return result
@@ -135,5 +136,5 @@ def _from_network(result: np.ndarray, layout: Layout, *, grey: bool) -> np.ndarr
     if grey:
         samples = samples.mean(axis=2, keepdims=True)
     if layout.depth == np.float32:
-        return samples * np.float32(layout.peak)
+        return (samples.clip(0, 1) if bounded else samples) * np.float32(layout.peak)
     return np.clip(np.rint(samples * layout.peak), 0, layout.peak).astype(layout.depth)

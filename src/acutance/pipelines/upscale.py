@@ -16,9 +16,9 @@ import numpy as np
 from acutance import engines
 from acutance.engines import Engine, EngineName, Precision
 from acutance.errors import UsageError
-from acutance.files import images, limits, metadata, writing
-from acutance.files.atomic import temporary_beside
-from acutance.imaging.tiling import Grid, plan_grid
+from acutance.files import images, limits, standard, writing
+from acutance.files.atomic import sweep, temporary_beside
+from acutance.imaging.tiling import Grid, ceil_to, plan_grid
 from acutance.models.model import Model
 from acutance.pipelines.journal import Journal
 from acutance.pipelines.plan import Plan, units
@@ -95,12 +95,14 @@ def tile_grid(width: int, height: int, model: Model, wanted: int = 0, pixel_byte
     result, of ``pixel_bytes`` a pixel, stays under ``STRIP_BYTES``."""
     geometry = model.geometry
     halo, multiple = geometry.halo, geometry.multiple
-    if wanted and halo is not None and wanted < 2 * halo + 8:
-        raise UsageError(f"--tile {wanted}: {model.name} needs at least {2 * halo + 8}")
-    margin = 2 * (halo or 0) + geometry.overlap
+    margin = ceil_to(2 * (halo or 0) + geometry.overlap, multiple)
+    if wanted and wanted < margin + multiple:
+        raise UsageError(f"--tile {wanted}: {model.name} needs at least {margin + multiple}")
     rows_allowed = STRIP_BYTES // (width * pixel_bytes * geometry.scale**2)
-    tall = wanted or max(min(TILE, rows_allowed + margin), margin + 32)
+    least = margin + max(32, multiple)
+    tall = wanted or max(min(TILE, rows_allowed + margin), least)
     wide = wanted or (TILE + TILE * TILE // tall) // 2  # less area when flat: wide rows need memory elsewhere
+    wide = max(wide, wanted or least)
     common: dict[str, Any] = {
         "halo": halo, "multiple": multiple, "fixed": geometry.tile, "overlap": geometry.overlap,
     }  # fmt: skip
@@ -132,6 +134,8 @@ class Upscaler:
     def array(self, image: np.ndarray) -> np.ndarray:
         """Enlarge ``(H, W)`` or ``(H, W, C)``, C 1 to 4, uint8, uint16 or float32 in [0, 1], by the
         model's scale; same depth and bands out. Raises ``UsageError`` for other arrays."""
+        if any(v is not None for v in (self.settings.scale, self.settings.width, self.settings.height)):
+            raise UsageError("arrays are enlarged by the model's own scale; sizes are for files only")
         depth = image.dtype
         if depth not in (np.uint8, np.uint16, np.float32) or image.ndim not in (2, 3) or image.size == 0:
             raise UsageError(
@@ -145,6 +149,8 @@ class Upscaler:
         if not np.isfinite(pixels.sum(dtype=np.float64)):
             raise UsageError("the array holds NaN or infinite samples")
         layout = Layout(bands, depth, peak_of(depth, float(pixels.max())))
+        if bands in (2, 4):
+            pixels = standard.bled_array(pixels)
         grid = tile_grid(width, height, self.model, self.settings.tile)
         engine, scale = self.engine(grid, depth), self.model.geometry.scale
         strips = upscale_strips(lambda top, bottom: pixels[top:bottom], layout, grid, scale, engine)
@@ -168,6 +174,7 @@ class Upscaler:
         journal = journal or Journal(target.parent)
         begin = time.perf_counter()
         file_format = _check_target(source, target, self.settings.file_format)
+        sweep(target)
         limit = self.settings.max_megapixels
         with images.open_picture(source, scratch=target, max_megapixels=limit) as picture:
             plan, size, grids = self._plan(picture, source, file_format)
@@ -184,8 +191,7 @@ class Upscaler:
                 )
             notes = [
                 *picture.notes,
-                *writing.losses(plan.file_format, picture.bands, np.dtype(picture.depth)),
-                *metadata.losses(plan.file_format, picture.grey, picture.fields),
+                *writing.losses(plan.file_format, picture.bands, np.dtype(picture.depth), picture.fields),
             ]
             limits.check_output_size(target, plan.file_format, *size)
             commit = functools.partial(journal.commit, target.name, unit)
@@ -222,20 +228,20 @@ class Upscaler:
         commit: Callable[[int], None],
     ) -> None:
         """Every pass reads the picture before it; all but the last go to an unpacked file beside."""
-        scale = self.model.geometry.scale
+        scale, peak = self.model.geometry.scale, peak_of(np.dtype(picture.depth), picture.highest())
         with contextlib.ExitStack() as cleanup:
             for number, grid in enumerate(grids):
                 last = number + 1 == len(grids)
                 width, height = grid.width * scale, grid.height * scale
                 depth = np.dtype(picture.depth)
-                layout = Layout(picture.bands, depth, peak_of(depth, picture.highest))
+                layout = Layout(picture.bands, depth, peak)
                 out = target if last else temporary_beside(target.with_suffix(".tif"))
                 if not last:
                     limits.check_room(target.parent, width * height * layout.bands * depth.itemsize, "a pass")
                     cleanup.callback(out.unlink, missing_ok=True)
                 destination = writing.Target(
                     path=out, file_format=plan.file_format if last else "raw", width=width, height=height,
-                    bands=layout.bands, depth=depth, final_width=plan.size[0] if last else width,
+                    bands=layout.bands, depth=depth, peak=peak, final_width=plan.size[0] if last else width,
                     final_height=plan.size[1] if last else height, quality=plan.quality,
                     fields=picture.fields if last else {},
                 )  # fmt: skip

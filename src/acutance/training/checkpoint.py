@@ -9,7 +9,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialise
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -30,7 +31,7 @@ def save(run: Path, step: int, tensors: Tensors, state: dict[str, Any]) -> Path:
         temporary.mkdir(parents=True)
         for name, group in tensors.items():
             contiguous = {key: tensor.detach().cpu().contiguous() for key, tensor in group.items()}
-            save_file(contiguous, temporary / f"{name}.safetensors")
+            (temporary / f"{name}.safetensors").write_bytes(serialise(contiguous))
         (temporary / "state.json").write_text(json.dumps({"step": step, **state}))
         manifest = {path.name: _sha256(path) for path in sorted(temporary.iterdir())}
         for path in temporary.iterdir():

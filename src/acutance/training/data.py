@@ -57,6 +57,9 @@ class Pack:
             self.shards.append(np.memmap(file, np.uint8, "r"))
         self.cell = manifest["cell"]
         self.detail = np.fromfile(folder / "detail.bin", np.uint8)
+        count = sum((i["height"] // self.cell) * (i["width"] // self.cell) for i in manifest["items"])
+        if len(self.detail) != count:
+            raise BadInput(f"{folder / 'detail.bin'}: cut short; run acutance prepare again")
         self.train = [item for item in manifest["items"] if not item["valid"]]
         self.valid = [item for item in manifest["items"] if item["valid"]]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib.util
 import json
 import tempfile
 import warnings
@@ -13,8 +14,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from acutance.errors import UsageError
 from acutance.models.graph import build_graph, write_graph
 from acutance.models.model import Geometry, write_model
+from acutance.models.store import BUILTIN
 from acutance.networks import NETWORKS
 from acutance.training.data import Pack
 from acutance.training.recipe import Recipe
@@ -60,7 +63,16 @@ def export_model(
     """Write ``folder/NAME.safetensors`` and the architecture's graph beside it."""
     geometry = Geometry(scale=arguments["scale"], halo=weights.halo)  # type: ignore[arg-type]
     file = graph_name(network, arguments)
-    sha256 = write_graph(folder / file, make_graph(network, arguments))
+    shipped = BUILTIN / file
+    if shipped.exists():
+        sha256 = write_graph(folder / file, json.loads(shipped.read_text()))
+    elif importlib.util.find_spec("openvino") is None:
+        raise UsageError(
+            f"{folder}: trained, but exporting {file} needs OpenVINO; install it (pip install openvino) and "
+            "run the same command again"
+        )
+    else:
+        sha256 = write_graph(folder / file, make_graph(network, arguments))
     tensors = {key: tensor.detach().float().cpu().numpy() for key, tensor in weights.state_dict().items()}
     facts = {
         "name": name, "network": network, "arguments": arguments, "geometry": asdict(geometry),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from acutance.errors import AcutanceError, Interrupted
+from acutance.errors import AcutanceError, Interrupted, UsageError
 from acutance.training import checkpoint
 from acutance.training.data import Batch, Pack, Sampler, batches
 from acutance.training.objective import Regression, Turn
@@ -60,7 +61,7 @@ def train(
     logged and never selects anything. Raises ``Interrupted`` after a checkpoint when cancelled.
     """
     steps = steps or recipe.steps
-    target = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+    target = choose_device(device)
     pack = Pack(data)
     run = open_run(out, recipe, pack.sha256, seed, start)
     # Build networks and optimisers, then continue where the run stopped.
@@ -81,13 +82,23 @@ def train(
             if scores["valid_psnr"] > state.best:
                 state.best, state.best_step = scores["valid_psnr"], state.step
             log.validation(state.step, scores)
-        if last or state.step % recipe.save_every == 0 or cancelled():
+        stop = cancelled()
+        if last or stop or state.step % recipe.save_every == 0:
             _save(state, run, recipe, steps)
-        if cancelled() and not last:
+        if stop and not last:
             raise Interrupted(f"stopped at step {state.step}; run the same command again to continue")
     from acutance.training.export import export_run
 
     return export_run(run, recipe, state.average, state.step, pack, log.last_scores)
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` is CUDA where there is one. Raises ``UsageError`` for a device this machine lacks."""
+    if name not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"--device {name}: expected auto, cpu or cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device cuda: torch sees no GPU here; use --device cpu")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def _fresh_state(recipe: Recipe, device: torch.device, start: Path | None) -> State:
@@ -159,9 +170,10 @@ def _resume(state: State, run: Path, recipe: Recipe, steps: int, on_event: Event
     plan = json.loads((run / "run.json").read_text())
     planned = plan.get("steps", steps)
     limit = steps if planned == steps else recipe.schedule.constant_until(min(steps, planned))
+    for candidate in checkpoint.checkpoints(run):
+        if checkpoint.step_of(candidate) > limit:  # of a plan that is no longer followed
+            shutil.rmtree(candidate)
     for candidate in reversed(checkpoint.checkpoints(run)):
-        if checkpoint.step_of(candidate) > limit:
-            continue
         if why := checkpoint.damage(candidate):
             on_event({"event": "warning", "text": f"{candidate}: {why}; using the checkpoint before it"})
             continue

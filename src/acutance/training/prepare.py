@@ -24,7 +24,7 @@ FORMAT = 1
 CELL = 32
 SHARD_BYTES = 256 << 20
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".avif", ".bmp"}
-FLAT = 2.0  # mean neighbour difference, in grey levels, below which a picture counts as blank
+FLAT = 0.2  # mean neighbour difference, in grey levels, below which a picture counts as blank
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +124,7 @@ def _sound(
             reason = f"{rgb.shape[1]}x{rgb.shape[0]} is smaller than {minimum}"
         elif digest in seen:
             reason = f"same pixels as {seen[digest].name}"
-        elif detail_cells(rgb).mean() < 2 * FLAT / 10:
+        elif detail_cells(rgb).mean() < 2 * FLAT:
             reason = "nearly blank"
         if reason:
             skipped.append({"name": str(path), "reason": reason})
@@ -170,5 +170,7 @@ class _Shards:
 
     def close(self) -> list[dict]:
         self._finish()
+        self.detail.flush()
+        os.fsync(self.detail.fileno())
         self.detail.close()
         return self.done

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -50,8 +51,20 @@ def describe(recipe: Recipe) -> dict[str, Any]:
     return {
         "name": recipe.name, "network": recipe.network, "arguments": recipe.arguments,
         "data": repr(recipe.data), "schedule": repr(recipe.schedule), "ema": recipe.ema,
-        "bf16": recipe.bf16, "clip": recipe.clip,
+        "bf16": recipe.bf16, "clip": recipe.clip, **_described(recipe),
     }  # fmt: skip
+
+
+def _described(recipe: Recipe) -> dict[str, Any]:
+    """What the objective minimises and how: known only once it is built."""
+    with torch.random.fork_rng():
+        objective = recipe.objective()
+    turns = {}
+    for turn in objective.turns:
+        optimizer = turn.optimizer([p for name in turn.networks for p in objective.get_submodule(name).parameters()])
+        groups = [{k: repr(v) for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
+        turns[turn.name] = {"networks": list(turn.networks), "optimizer": type(optimizer).__name__, "groups": groups}
+    return {"losses": [[name, weight] for name, weight, _ in objective.losses], "turns": turns}
 
 
 def commit() -> str:

@@ -1,4 +1,4 @@
-"""Scores during training: held-out photographs choose "best"; a test set is only ever logged."""
+"""Scores during training: on held-out photographs, and on a test set that selects nothing."""
 
 from __future__ import annotations
 
