@@ -1,0 +1,107 @@
+"""The games generator and critic play, on logits: what each of them minimises.
+
+A game has two methods, ``critic(real, fake)`` and ``generator(real, fake)``, of logits of any equal
+shape, to a scalar. In the critic's turn ``fake`` must be detached; in the generator's ``real`` must be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+class Game(Protocol):
+    """See the module."""
+
+    def critic(self, real: Tensor, fake: Tensor) -> Tensor:
+        """What the critic minimises."""
+        ...
+
+    def generator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """What the generator minimises."""
+        ...
+
+
+def cross_entropy(logits: Tensor, target: float) -> Tensor:
+    """Mean binary cross-entropy of logits against one target.
+
+    >>> round(cross_entropy(torch.zeros(3), 1.0).item(), 6)
+    0.693147
+    """
+    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
+
+
+@dataclass(frozen=True)
+class NonSaturating:
+    """-log D(real) - log(1 - D(fake)) for the critic, -log D(fake) for the generator (Ledig 2017, eq. 2, 6)."""
+
+    def critic(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Sum of both terms, each a mean."""
+        return cross_entropy(real, 1.0) + cross_entropy(fake, 0.0)
+
+    def generator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """The non-saturating form."""
+        return cross_entropy(fake, 1.0)
+
+
+@dataclass(frozen=True)
+class LeastSquaresOnSigmoid:
+    """The face SRGAN's game: half the squared errors of D for the critic, cross-entropy for the generator."""
+
+    def critic(self, real: Tensor, fake: Tensor) -> Tensor:
+        """0.5 (mean (D(real) - 1)^2 + mean D(fake)^2), D after the sigmoid."""
+        return 0.5 * ((real.sigmoid() - 1).square().mean() + fake.sigmoid().square().mean())
+
+    def generator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Binary cross-entropy against one."""
+        return cross_entropy(fake, 1.0)
+
+
+@dataclass(frozen=True)
+class LeastSquares:
+    """Mao et al. 2017 (LSGAN), a = 0, b = c = 1, on raw outputs."""
+
+    def critic(self, real: Tensor, fake: Tensor) -> Tensor:
+        """0.5 (mean (C(real) - 1)^2 + mean C(fake)^2)."""
+        return 0.5 * ((real - 1).square().mean() + fake.square().mean())
+
+    def generator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """0.5 mean (C(fake) - 1)^2."""
+        return 0.5 * (fake - 1).square().mean()
+
+
+@dataclass(frozen=True)
+class RelativisticAverage:
+    """Is a real one more real than the average fake, and the other way round (Wang 2018, eq. 1, 2)?
+
+    ``halved``: divide by two, as the reference code does; the paper sums.
+    """
+
+    halved: bool = True
+
+    def critic(self, real: Tensor, fake: Tensor) -> Tensor:
+        """-E log D_Ra(real, fake) - E log(1 - D_Ra(fake, real))."""
+        loss = cross_entropy(real - fake.mean(), 1.0) + cross_entropy(fake - real.mean(), 0.0)
+        return loss / 2 if self.halved else loss
+
+    def generator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """-E log(1 - D_Ra(real, fake)) - E log D_Ra(fake, real); the first term reaches fake by its mean."""
+        loss = cross_entropy(real - fake.mean(), 0.0) + cross_entropy(fake - real.mean(), 1.0)
+        return loss / 2 if self.halved else loss
+
+
+@dataclass(frozen=True)
+class Hinge:
+    """Lim & Ye 2017: the critic wants a margin of one, the generator high scores."""
+
+    def critic(self, real: Tensor, fake: Tensor) -> Tensor:
+        """mean max(0, 1 - C(real)) + mean max(0, 1 + C(fake))."""
+        return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+
+    def generator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """-mean C(fake)."""
+        return -fake.mean()
