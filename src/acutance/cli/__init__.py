@@ -17,15 +17,16 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (
-    upscale.upscale,
-    models.models,
-    doctor.doctor,
-    evaluate.evaluate,
-    prepare.prepare,
-    train.train,
-):
-    app.command()(command)
+COMMANDS = {
+    upscale.upscale: "Enlarge pictures.",
+    models.models: "List the models.",
+    doctor.doctor: "Say what this machine can do.",
+    evaluate.evaluate: "Measure models on test sets.",
+    prepare.prepare: "Pack photographs for training.",
+    train.train: "Train a network, or go on training it.",
+}
+for command, summary in COMMANDS.items():
+    app.command(short_help=summary)(command)
 
 
 def main() -> None:

@@ -33,7 +33,7 @@ def upscale(
     tile: Annotated[int, typer.Option(help="Tile side in pixels; 0 chooses.")] = 0,
     max_megapixels: Annotated[float, typer.Option(help="Largest input accepted.")] = 300,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders with all their subfolders.")] = False,
-    overwrite: Annotated[bool, typer.Option(help="Replace results that another plan made.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that another plan made.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on stdout.")] = False,
 ) -> None:
     """Enlarge pictures, faithfully: depth, transparency, profile and metadata are kept.
