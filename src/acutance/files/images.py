@@ -27,7 +27,7 @@ from acutance.files.atomic import resource_error, temporary_beside
 from acutance.files.vips import VipsImage, load, reason
 
 LOADERS = ("jpeg", "png", "webp", "tiff", "heif", "gif")
-UNKNOWN = "not a picture we read (JPEG, PNG, WebP, TIFF, AVIF, HEIC, GIF)"
+UNKNOWN = "not a picture we read (JPEG, PNG, WebP, TIFF, AVIF, GIF)"
 
 
 @dataclass
@@ -138,6 +138,8 @@ def _as_input_errors(path: Path) -> Iterator[None]:
 
 def _unreadable(path: Path, error: pyvips.Error) -> BadInput:
     text = reason(error)
+    if "HEVC" in error.detail:
+        return BadInput(f"{path}: is HEIC, which this libvips cannot decode; convert it to JPEG or PNG first")
     if any(
         word in error.detail.lower() for word in ("truncated", "premature", "out of data", "ended", "eof", "end of")
     ):
