@@ -8,6 +8,7 @@ from torch import Tensor
 def l1(prediction: Tensor, target: Tensor) -> Tensor:
     """Mean absolute difference.
 
+    >>> import torch
     >>> l1(torch.zeros(2), torch.tensor([1.0, 3.0])).item()
     2.0
     """
@@ -17,6 +18,7 @@ def l1(prediction: Tensor, target: Tensor) -> Tensor:
 def mse(prediction: Tensor, target: Tensor) -> Tensor:
     """Mean squared difference (SRGAN eq. 4).
 
+    >>> import torch
     >>> mse(torch.zeros(2), torch.tensor([1.0, 3.0])).item()
     5.0
     """
