@@ -191,6 +191,9 @@ def test_limits_are_checked_before_any_work(tmp_path: Path, model, small_photo: 
     wide = write(tmp_path / "wide.png", np.zeros((2, 5000, 3), np.uint8))
     with pytest.raises(OverLimit, match="--format tif"):
         Upscaler(model).file(wide, tmp_path / "b.webp")
+    large = write(tmp_path / "large.png", np.zeros((1800, 1800, 3), np.uint8))
+    with pytest.raises(OverLimit, match="hold all of it"):
+        Upscaler(model).file(large, tmp_path / "b.avif")
     assert not (tmp_path / NAME).exists()
 
 

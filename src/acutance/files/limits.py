@@ -11,6 +11,7 @@ FULL = 4 << 20  # bytes free below which a failed write means a full disk
 MAX_MEGAPIXELS = 300  # of an input; adjustable
 RANDOM_ACCESS_MEGAPIXELS = 64  # above this, what cannot be read in order is unpacked to a disk file
 FORMAT_SIDES = {"jpg": 65_535, "webp": 16_383, "avif": 16_384, "png": 2**31 - 1, "tif": 2**31 - 1}
+HELD_WHOLE = {"avif": 50, "webp": 150}  # megapixels; their encoders hold all of it, about 37 and 6 bytes a pixel
 FORMATS = tuple(FORMAT_SIDES)
 SUFFIX_FORMATS = {
     ".jpg": "jpg", ".jpeg": "jpg", ".jpe": "jpg", ".png": "png", ".webp": "webp",
@@ -35,6 +36,12 @@ def check_output_size(path: Path, file_format: str, width: int, height: int) -> 
         raise OverLimit(
             f"{path}: the result would be {width}x{height}, but {file_format} ends at {limit:,} pixels "
             "a side; use --format tif or --format png"
+        )
+    most = HELD_WHOLE.get(file_format)
+    if most is not None and width * height > most * 1e6:
+        raise OverLimit(
+            f"{path}: the result would be {width * height / 1e6:.0f} megapixels, and {file_format} encoders hold "
+            f"all of it in memory; the most is {most}: use --format tif or --format png"
         )
 
 
