@@ -80,7 +80,7 @@ def picture_writer(target: Target, on_complete: Callable[[int], None] | None = N
                     _save(_encoded(source.image(), target), out, target)
                 done.set()
             except Exception as error:
-                failure.append(error)
+                failure.append(error.with_traceback(None))  # the traceback would keep the file open
 
         saver = threading.Thread(target=save, name="encoder")
         saver.start()
