@@ -48,11 +48,6 @@ class Picture:
     _decode: Callable[[], VipsImage] = field(repr=False)
     _region: Any = field(default=None, repr=False)
 
-    @property
-    def grey(self) -> bool:
-        """Whether there is one colour band only."""
-        return self.bands <= 2
-
     def highest(self) -> float:
         """The highest sample of a floating-point picture, by a pass of its own; 1 for integers.
 

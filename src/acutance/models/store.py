@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from acutance.errors import BadModel, UsageError
-from acutance.models.model import Model, read_facts, read_model
+from acutance.models.model import Model, read_model
 
 BUILTIN = Path(__file__).parent / "builtin"
 DEFAULT = "fidelity"
@@ -58,8 +58,3 @@ def find(name: str) -> Path:
 def load(name: str = DEFAULT) -> Model:
     """Read and check the model ``name`` stands for."""
     return read_model(find(name))
-
-
-def facts(name: str) -> dict:
-    """The facts of a model, without reading its weights."""
-    return read_facts(find(name))
