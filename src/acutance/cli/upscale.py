@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from acutance.cli import console
-from acutance.errors import Interrupted, UsageError
+from acutance.errors import AcutanceError, Interrupted, UsageError
+
+if TYPE_CHECKING:
+    from acutance.pipelines.upscale import Settings
 
 
 def upscale(
@@ -40,19 +43,13 @@ def upscale(
 
     Run the same command again after a stop: what is finished is kept, the rest goes on.
     """
-    from acutance.files.memory import return_freed_memory
-    from acutance.models import store
-    from acutance.pipelines.batch import plan_jobs, run_jobs
-    from acutance.pipelines.upscale import Settings, Upscaler
+    from acutance.pipelines.upscale import Settings
 
-    return_freed_memory()
     settings = Settings(
         scale=scale,
         width=width,
         height=height,
-        file_format={"jpeg": "jpg", "tiff": "tif"}.get(
-            (file_format or "").lower(), file_format and file_format.lower()
-        ),
+        file_format=_format_name(file_format),
         quality=quality,
         engine=engine,  # type: ignore[arg-type]
         precision=precision,  # type: ignore[arg-type]
@@ -60,25 +57,39 @@ def upscale(
         overwrite=overwrite,
         max_megapixels=max_megapixels,
     )
+    if code := _run(inputs, output, model, recursive, settings, json):
+        raise typer.Exit(code)
+
+
+def _format_name(given: str | None) -> str | None:
+    name = given and given.lower()
+    return {"jpeg": "jpg", "tiff": "tif"}.get(name or "", name)
+
+
+def _run(inputs: list[Path], output: Path | None, model: str, recursive: bool, settings: Settings, json: bool) -> int:
+    """Load, plan, run and report; returns the exit code."""
+    from acutance.files.memory import return_freed_memory
+    from acutance.models import store
+    from acutance.pipelines.batch import plan_jobs, run_jobs
+    from acutance.pipelines.upscale import Upscaler
+
+    return_freed_memory()
     loaded = store.load(model)
     jobs, others, unopened = plan_jobs(inputs, output, settings, loaded.geometry.scale, recursive)
+    report = _Report(json)
     for problem in unopened:
-        console.fail(problem)
+        report.failure(problem)
     if not jobs:
         raise UsageError("no pictures found" + ("" if recursive else "; subfolders need --recursive"))
-    report = _Report(json)
     with console.stoppable() as stopped:
         try:
-            upscaler = Upscaler(loaded, settings)
-            summary = run_jobs(
-                upscaler, jobs, on_event=report, cancelled=lambda: bool(stopped()), debug="--debug" in sys.argv
-            )
+            upscaler, debug = Upscaler(loaded, settings), "--debug" in sys.argv
+            summary = run_jobs(upscaler, jobs, on_event=report, cancelled=lambda: bool(stopped()), debug=debug)
         except Interrupted as error:
             report.progress.clear()
             raise Interrupted(str(error), stopped() or 2) from None
     report.close(summary, others, len(jobs))
-    if code := summary.exit_code or bool(unopened):
-        raise typer.Exit(code)
+    return summary.exit_code or int(bool(unopened))
 
 
 class _Report:
@@ -109,6 +120,12 @@ class _Report:
                 console.say(f"  note: {name} {note}")
         elif event["event"] == "failed":
             console.say(f"acutance: {event['error']}")
+
+    def failure(self, error: AcutanceError) -> None:
+        """Something that could not even be opened."""
+        if self.json:
+            console.emit({"event": "failed", "kind": error.kind, "exit_code": error.exit_code, "error": str(error)})
+        console.fail(error)
 
     def close(self, summary: Any, others: int, jobs: int) -> None:
         """The summary line of a batch."""

@@ -11,7 +11,7 @@ FULL = 4 << 20  # bytes free below which a failed write means a full disk
 MAX_MEGAPIXELS = 300  # of an input; adjustable
 RANDOM_ACCESS_MEGAPIXELS = 64  # above this, what cannot be read in order is unpacked to a disk file
 FORMAT_SIDES = {"jpg": 65_535, "webp": 16_383, "avif": 16_384, "png": 2**31 - 1, "tif": 2**31 - 1}
-HELD_WHOLE = {"avif": 50, "webp": 150}  # megapixels; their encoders hold all of it, about 37 and 6 bytes a pixel
+HELD_WHOLE = {"avif": 50, "webp": 150}  # megapixels; their encoders hold all of it
 FORMATS = tuple(FORMAT_SIDES)
 SUFFIX_FORMATS = {
     ".jpg": "jpg", ".jpeg": "jpg", ".jpe": "jpg", ".png": "png", ".webp": "webp",

@@ -151,7 +151,7 @@ def _save(image: VipsImage, out: Any, target: Target) -> None:
     if target.file_format == "jpg":
         image.jpegsave_target(out, Q=quality)
     elif target.file_format == "png":
-        image.pngsave_target(out, compression=2, filter="up")  # twice as small as 1, little slower
+        image.pngsave_target(out, compression=2, filter="up")  # far smaller files than level 1, little slower
     elif target.file_format == "webp":
         image.webpsave_target(out, Q=quality, lossless=quality == 100, effort=2)
     elif target.file_format == "avif":
