@@ -31,6 +31,7 @@ class FaceGenerator(nn.Module):
     """RGB ``(N, 3, H, W)`` in [-1, 1] to ``(N, 3, 4 H, 4 W)`` in [-1, 1]; 2,038,467 trainable parameters."""
 
     scale = 4
+    signed_input = signed_output = True
 
     def __init__(self, *, channels: int = 64, blocks: int = 16) -> None:
         super().__init__()

@@ -32,6 +32,7 @@ class SRResNet(nn.Module):
     """
 
     scale = 4
+    signed_output = True
 
     def __init__(
         self, *, channels: int = 64, blocks: int = 16, norm_bias: bool = True, channel_slopes: bool = False
@@ -73,6 +74,7 @@ class TensorlayerSRResNet(nn.Module):
     """
 
     scale = 4
+    signed_input = signed_output = True
 
     def __init__(self, *, channels: int = 64, blocks: int = 16) -> None:
         super().__init__()
