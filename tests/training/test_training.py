@@ -19,8 +19,9 @@ from tiny_recipe import tiny
 
 from acutance.errors import AcutanceError, BadInput, Interrupted, UsageError
 from acutance.training import checkpoint
-from acutance.training.data import Pack, PairedCrops, Sampler, batches
-from acutance.training.loop import metrics, train
+from acutance.training.data import Pack, PairedCrops, batches
+from acutance.training.log import metrics
+from acutance.training.loop import train
 from acutance.training.prepare import prepare
 from acutance.training.recipe import ConstantThenDecay, Recipe
 
@@ -50,13 +51,13 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_samples_depend_on_seed_and_index_only(dataset: Path) -> None:
     crops = PairedCrops(patch=64, batch=3, candidates=2)
-    first, second = (Sampler(Pack(dataset), crops, 7) for _ in range(2))
+    first, second = (crops.sampler(Pack(dataset), 7) for _ in range(2))
     for index in (0, 5, 1):
-        np.testing.assert_array_equal(first.sample(index), second.sample(index))
-    other = Sampler(Pack(dataset), crops, 8)
-    assert not np.array_equal(first.sample(0), other.sample(0))
-    late = next(batches(first, 4, torch.device("cpu")))
-    stream = batches(second, 0, torch.device("cpu"))
+        np.testing.assert_array_equal(first.sample(index).hr, second.sample(index).hr)
+    other = crops.sampler(Pack(dataset), 8)
+    assert not np.array_equal(first.sample(0).hr, other.sample(0).hr)
+    late = next(batches(first, 3, 4, torch.device("cpu")))
+    stream = batches(second, 3, 0, torch.device("cpu"))
     for _ in range(5):
         now = next(stream)
     assert torch.equal(now.lr, late.lr) and torch.equal(now.hr, late.hr)
@@ -67,7 +68,7 @@ def test_pairs_are_matlab_bicubic_of_the_whole_picture(dataset: Path) -> None:
     from acutance.imaging.bicubic import downscale
 
     pack = Pack(dataset)
-    sampler = Sampler(pack, PairedCrops(patch=64), 0)
+    sampler = PairedCrops(patch=64).sampler(pack, 0)
     item = pack.train[0]
     picture = np.asarray(pack.picture(item))
     crop = sampler._crop(item, 40, 80)
@@ -79,8 +80,8 @@ def test_pairs_are_matlab_bicubic_of_the_whole_picture(dataset: Path) -> None:
 
 def test_more_candidates_mean_more_detail(dataset: Path) -> None:
     def busy(candidates: int) -> float:
-        sampler = Sampler(Pack(dataset), PairedCrops(patch=64, candidates=candidates), 0)
-        return float(np.mean([np.abs(np.diff(sampler.sample(i).astype(int), axis=0)).mean() for i in range(80)]))
+        sampler = PairedCrops(patch=64, candidates=candidates).sampler(Pack(dataset), 0)
+        return float(np.mean([np.abs(np.diff(sampler.sample(i).hr.astype(int), axis=0)).mean() for i in range(80)]))
 
     assert busy(4) > 1.2 * busy(1)
 
@@ -175,10 +176,9 @@ def test_a_longer_run_that_is_interrupted_is_still_the_longer_run(dataset: Path,
 def test_another_loss_or_rate_is_another_run(dataset: Path, tmp_path: Path) -> None:
     train(tiny(), data=dataset, out=tmp_path, steps=2)
 
-    def faster():
-        objective = tiny().objective()
-        turn = objective.turns[0]
-        objective.turns = (dataclasses.replace(turn, optimizer=lambda p: torch.optim.SGD(p, lr=1.0)),)
+    def faster(features):
+        objective = tiny().objective(features)
+        objective.optimizers["generator"] = lambda p: torch.optim.SGD(p, lr=1.0)
         return objective
 
     with pytest.raises(UsageError, match="recipe: was"):
@@ -200,8 +200,8 @@ def test_a_batch_of_nan_is_skipped_and_too_many_stop_the_run(dataset: Path, tmp_
     def poison(loss_value: float) -> Recipe:
         recipe = tiny()
 
-        def objective():
-            built = recipe.objective()
+        def objective(features):
+            built = recipe.objective(features)
             built.losses = (("bad", 1.0, lambda a, b: (a - b).abs().mean() * loss_value),)
             return built
 
@@ -222,7 +222,7 @@ def test_what_cannot_be_trained_on_is_said(dataset: Path, tmp_path: Path) -> Non
     with pytest.raises(UsageError, match="acutance prepare"):
         Pack(tmp_path)
     with pytest.raises(BadInput, match="at least 5000 pixels"):
-        Sampler(Pack(dataset), PairedCrops(patch=5000), 0)
+        PairedCrops(patch=5000).sampler(Pack(dataset), 0)
     with pytest.raises(UsageError, match="already holds a dataset"):
         prepare([dataset], dataset)
     (tmp_path / "empty").mkdir()

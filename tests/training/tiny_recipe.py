@@ -19,7 +19,7 @@ def tiny() -> Recipe:
         source="for tests",
         network="compact",
         arguments=ARGUMENTS,
-        objective=lambda: Regression(
+        objective=lambda _: Regression(
             start_near_identity(Compact(**ARGUMENTS)),
             losses=(("l1", 1.0, l1),),
             optimizer=lambda parameters: Muon(parameters, lr=0.003, adam_lr=1e-3),

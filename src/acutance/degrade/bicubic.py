@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -33,3 +37,16 @@ def downscale_valid(hr: Tensor, factor: int) -> Tensor:
         hr = F.conv2d(hr, filters, stride=stride, groups=channels)
         hr = torch.floor(hr + 0.5).clamp_(0, 255)
     return hr
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bicubic:
+    """The MATLAB-equal reduction of SRGAN's and ESRGAN's experiments, as a degradation."""
+
+    def margin(self, scale: int) -> int:
+        """See ``Degradation``."""
+        return margin(scale)
+
+    def __call__(self, hr: Tensor, randoms: Sequence[np.random.Generator], scale: int) -> Tensor:
+        """See ``Degradation``."""
+        return downscale_valid(hr, scale) / 255

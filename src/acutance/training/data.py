@@ -4,37 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from acutance.degrade import bicubic
+from acutance.degrade.bicubic import Bicubic
+from acutance.degrade.contract import Degradation
 from acutance.errors import BadInput, UsageError
+from acutance.training.batch import Batch
 from acutance.training.prepare import FORMAT
 
-
-@dataclass(frozen=True)
-class Batch:
-    """A training batch: ``lr`` ``(N, 3, h, w)`` and ``hr`` ``(N, 3, s h, s w)``, float in [0, 1]."""
-
-    lr: Tensor
-    hr: Tensor
-
-
-@dataclass(frozen=True, kw_only=True)
-class PairedCrops:
-    """How to cut pairs. ``patch``: high-resolution pixels; ``candidates``: random crops drawn for
-    each sample, of which the most detailed is used (many crops of photographs are nearly flat)."""
-
-    scale: int = 4
-    patch: int = 96
-    batch: int = 16
-    candidates: int = 1
+BICUBIC = Bicubic()
+LARGEST = 512  # pixels of a validation picture's centre that are used
+Picture = np.ndarray  # uint8 (H, W, 3)
 
 
 class Pack:
@@ -48,6 +36,7 @@ class Pack:
         manifest = json.loads(text)
         if manifest.get("format") != FORMAT:
             raise BadInput(f"{path}: dataset format {manifest.get('format')}, this version reads {FORMAT}")
+        self.folder = folder
         self.sha256 = hashlib.sha256(text).hexdigest()
         self.shards = []
         for shard in manifest["shards"]:
@@ -62,9 +51,10 @@ class Pack:
             raise BadInput(f"{folder / 'detail.bin'}: cut short; run acutance prepare again")
         self.train = [item for item in manifest["items"] if not item["valid"]]
         self.valid = [item for item in manifest["items"] if item["valid"]]
+        self.everything = manifest["items"]
 
-    def picture(self, item: dict) -> np.ndarray:
-        """The pixels of one picture, uint8 ``(H, W, 3)``, mapped from disk."""
+    def picture(self, item: dict) -> Picture:
+        """The pixels of one picture, mapped from disk."""
         count = item["height"] * item["width"] * 3
         flat = self.shards[item["shard"]][item["offset"] : item["offset"] + count]
         return flat.reshape(item["height"], item["width"], 3)
@@ -76,33 +66,117 @@ class Pack:
         return self.detail[start : start + rows * columns].reshape(rows, columns)
 
 
-class Sampler:
-    """Cut sample number ``index`` out of a pack, the same one in every process and run."""
+@dataclass(frozen=True)
+class Sample:
+    """One sample before the arithmetic: ``hr`` with its degradation's margin, and the generator for the rest.
+
+    ``lr``: the low-resolution partner, where it needs no computation.
+    """
+
+    hr: Picture
+    random: np.random.Generator
+    lr: Picture | None = None
+
+
+class Sampler(Protocol):
+    """Cuts sample number ``index`` out of a pack, the same one in every process and run."""
+
+    def sample(self, index: int) -> Sample:
+        """The pixels, read in a background thread."""
+        ...
+
+    def batch(self, samples: Sequence[Sample], device: torch.device) -> Batch:
+        """Samples to a batch; the arithmetic runs on ``device``."""
+        ...
+
+    def pairs(self, items: list[dict]) -> list[tuple[Picture, Picture]]:
+        """Low- and high-resolution validation pictures, always the same ones."""
+        ...
+
+
+class Loader(Protocol):
+    """How a recipe cuts its batches: a frozen value that makes a sampler."""
+
+    @property
+    def scale(self) -> int:
+        """High-resolution pixels per low-resolution pixel."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """Samples in a batch, over all processes."""
+        ...
+
+    def sampler(self, pack: Pack, seed: int) -> Sampler:
+        """See ``Sampler``."""
+        ...
+
+
+def generator(seed: int, index: int) -> np.random.Generator:
+    """The random numbers of one sample."""
+    return np.random.Generator(np.random.Philox(key=[seed, index]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairedCrops:
+    """Crops without resizing, turned and flipped. ``patch``: high-resolution pixels; ``candidates``: random
+    crops drawn for each sample, of which the most detailed is used (many crops of photographs are nearly
+    flat); ``degrade``: how the low-resolution picture is made, None: read from the dataset; ``turn``: also
+    rotate by 90 degrees; ``sharpen``: content losses compare with a sharpened original (Real-ESRGAN).
+    """
+
+    scale: int = 4
+    patch: int = 96
+    batch: int = 16
+    candidates: int = 1
+    degrade: Degradation | None = BICUBIC
+    turn: bool = True
+    sharpen: bool = False
+
+    def sampler(self, pack: Pack, seed: int) -> CropSampler:
+        """See ``Loader``."""
+        return CropSampler(pack, self, seed)
+
+
+class CropSampler:
+    """See ``PairedCrops``."""
 
     def __init__(self, pack: Pack, crops: PairedCrops, seed: int) -> None:
         self.pack, self.crops, self.seed = pack, crops, seed
+        self.margin = crops.degrade.margin(crops.scale) if crops.degrade else 0
         self.items = [item for item in pack.train if min(item["width"], item["height"]) >= crops.patch]
         if not self.items:
             raise BadInput(f"no picture in the dataset is at least {crops.patch} pixels on both sides")
+        if crops.degrade is None:
+            wrong = [i["name"] for i in self.items if (i.get("lr") or {}).get("scale") != crops.scale]
+            if wrong:
+                raise BadInput(
+                    f"{len(wrong)} pictures of the dataset have no x{crops.scale} partner (first: {wrong[0]}); "
+                    f"prepare it with --lr FOLDER --scale {crops.scale}"
+                )
         area = np.array([item["width"] * item["height"] for item in self.items], np.float64)
         self.edges = np.cumsum(area / area.sum())
 
-    def sample(self, index: int) -> np.ndarray:
-        """uint8 ``(patch + 2 m, patch + 2 m, 3)``: the crop with the margin its reduction needs."""
-        random = np.random.Generator(np.random.Philox(key=[self.seed, index]))
+    def sample(self, index: int) -> Sample:
+        """See ``Sampler``."""
+        random, patch = generator(self.seed, index), self.crops.patch
+        step = 1 if self.crops.degrade else self.crops.scale  # a stored partner fixes the grid
         best: tuple[float, dict, int, int] | None = None
         for _ in range(self.crops.candidates):
             item = self.items[min(int(np.searchsorted(self.edges, random.random())), len(self.items) - 1)]
-            top = int(random.integers(item["height"] - self.crops.patch + 1))
-            left = int(random.integers(item["width"] - self.crops.patch + 1))
+            top = int(random.integers((item["height"] - patch) // step + 1)) * step
+            left = int(random.integers((item["width"] - patch) // step + 1)) * step
             score = self._detail(item, top, left)
             if best is None or score > best[0]:
                 best = (score, item, top, left)
         assert best is not None
-        crop = self._crop(*best[1:])
-        if random.random() < 0.5:
-            crop = crop[:, ::-1]
-        return np.ascontiguousarray(np.rot90(crop, int(random.integers(4))))
+        flip, turns = random.random() < 0.5, int(random.integers(4)) if self.crops.turn else 0
+
+        def posed(picture: Picture) -> Picture:
+            return np.ascontiguousarray(np.rot90(picture[:, ::-1] if flip else picture, turns))
+
+        lr = None if self.crops.degrade else posed(self._partner(*best[1:]))
+        return Sample(posed(self._crop(*best[1:])), random, lr)
 
     def _detail(self, item: dict, top: int, left: int) -> float:
         cell, patch = self.pack.cell, self.crops.patch
@@ -110,36 +184,137 @@ class Sampler:
         window = cells[top // cell : (top + patch) // cell + 1, left // cell : (left + patch) // cell + 1]
         return float(window.mean()) if window.size else 0.0
 
-    def _crop(self, item: dict, top: int, left: int) -> np.ndarray:
-        margin, patch = bicubic.margin(self.crops.scale), self.crops.patch
-        picture = self.pack.picture(item)
-        y0, y1 = max(top - margin, 0), min(top + patch + margin, item["height"])
-        x0, x1 = max(left - margin, 0), min(left + patch + margin, item["width"])
-        pads = (
-            (y0 - top + margin, top + patch + margin - y1),
-            (x0 - left + margin, left + patch + margin - x1),
-            (0, 0),
+    def _crop(self, item: dict, top: int, left: int) -> Picture:
+        return padded(self.pack.picture(item), top, left, (self.crops.patch, self.crops.patch), self.margin)
+
+    def _partner(self, item: dict, top: int, left: int) -> Picture:
+        side, scale = self.crops.patch // self.crops.scale, self.crops.scale
+        return self.pack.lr_picture(item)[top // scale : top // scale + side, left // scale : left // scale + side]
+
+    def batch(self, samples: Sequence[Sample], device: torch.device) -> Batch:
+        """See ``Sampler``."""
+        wide, m = _levels([s.hr for s in samples], device), self.margin
+        hr = wide[:, :, m : wide.shape[2] - m, m : wide.shape[3] - m] / 255
+        if self.crops.degrade is None:
+            lr = _levels([s.lr for s in samples if s.lr is not None], device) / 255
+        else:
+            lr = self.crops.degrade(wide, [s.random for s in samples], self.crops.scale)
+        return Batch(lr=lr, hr=hr, sharp=_sharpened(hr) if self.crops.sharpen else None)
+
+    def pairs(self, items: list[dict]) -> list[tuple[Picture, Picture]]:
+        """See ``Sampler``: the centres, at most 512 pixels, degraded the same way every time."""
+        scale, found = self.crops.scale, []
+        for number, item in enumerate(items):
+            height, width = (min(side, LARGEST) // scale * scale for side in (item["height"], item["width"]))
+            top, left = ((item[side] - n) // 2 // scale * scale for side, n in (("height", height), ("width", width)))
+            hr = np.asarray(self.pack.picture(item)[top : top + height, left : left + width])
+            if self.crops.degrade is None:
+                whole = self.pack.lr_picture(item)
+                rows, columns = (
+                    slice(top // scale, (top + height) // scale),
+                    slice(left // scale, (left + width) // scale),
+                )
+                found.append((np.asarray(whole[rows, columns]), hr))
+                continue
+            wide = padded(self.pack.picture(item), top, left, (height, width), self.margin)
+            lr = self.crops.degrade(_levels([wide], torch.device("cpu")), [generator(0, number)], scale)[0]
+            found.append((_picture(lr), hr))
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class WholePictures:
+    """Every picture resized to ``size`` square, its aspect not kept, and from the original to ``size / scale``,
+    both by antialiased bilinear; flipped half the time (face SRGAN)."""
+
+    scale: int = 4
+    size: int = 256
+    batch: int = 1
+
+    def sampler(self, pack: Pack, seed: int) -> WholeSampler:
+        """See ``Loader``."""
+        return WholeSampler(pack, self, seed)
+
+
+class WholeSampler:
+    """See ``WholePictures``."""
+
+    def __init__(self, pack: Pack, whole: WholePictures, seed: int) -> None:
+        self.pack, self.whole, self.seed = pack, whole, seed
+        if not pack.train:
+            raise BadInput(f"{pack.folder}: holds no training pictures")
+
+    def sample(self, index: int) -> Sample:
+        """See ``Sampler``."""
+        random = generator(self.seed, index)
+        hr, lr = self._pair(self.pack.train[int(random.integers(len(self.pack.train)))])
+        if random.random() < 0.5:
+            hr, lr = hr[:, ::-1], lr[:, ::-1]
+        return Sample(np.ascontiguousarray(hr), random, np.ascontiguousarray(lr))
+
+    def _pair(self, item: dict) -> tuple[Picture, Picture]:
+        from acutance.degrade.linear import resize_antialiased
+
+        picture, size = np.asarray(self.pack.picture(item)), self.whole.size
+        return resize_antialiased(picture, size, size), resize_antialiased(
+            picture, size // self.whole.scale, size // self.whole.scale
         )
-        return np.pad(picture[y0:y1, x0:x1], pads, mode="symmetric")
+
+    def batch(self, samples: Sequence[Sample], device: torch.device) -> Batch:
+        """See ``Sampler``."""
+        lr = _levels([s.lr for s in samples if s.lr is not None], device)
+        return Batch(lr=lr / 255, hr=_levels([s.hr for s in samples], device) / 255)
+
+    def pairs(self, items: list[dict]) -> list[tuple[Picture, Picture]]:
+        """See ``Sampler``."""
+        return [(lr, hr) for hr, lr in map(self._pair, items)]
 
 
-def batches(sampler: Sampler, first_step: int, device: torch.device) -> Iterator[Batch]:
-    """Endless batches from step ``first_step`` on; the next one is cut while this one is used."""
-    crops = sampler.crops
-    margin = bicubic.margin(crops.scale)
+def padded(picture: Picture, top: int, left: int, size: tuple[int, int], margin: int) -> Picture:
+    """A crop with ``margin`` pixels around it; beyond the picture's border it is mirrored, as MATLAB does."""
+    (height, width), (rows, columns) = size, picture.shape[:2]
+    y0, y1 = max(top - margin, 0), min(top + height + margin, rows)
+    x0, x1 = max(left - margin, 0), min(left + width + margin, columns)
+    pads = (
+        (y0 - top + margin, top + height + margin - y1),
+        (x0 - left + margin, left + width + margin - x1),
+        (0, 0),
+    )
+    return np.pad(picture[y0:y1, x0:x1], pads, mode="symmetric")
 
-    def cut(step: int) -> np.ndarray:
-        first = step * crops.batch
-        return np.stack([sampler.sample(first + i) for i in range(crops.batch)])
+
+def _levels(pictures: Sequence[Picture], device: torch.device) -> Tensor:
+    return torch.from_numpy(np.stack(pictures)).to(device).permute(0, 3, 1, 2).float()
+
+
+def _picture(x: Tensor) -> Picture:
+    return (x.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+
+
+def _sharpened(hr: Tensor) -> Tensor:
+    from acutance.degrade.sharpen import sharpen
+
+    return sharpen(hr)
+
+
+def batches(
+    sampler: Sampler, size: int, first: int, device: torch.device, place: tuple[int, int] = (0, 1)
+) -> Iterator[Batch]:
+    """Endless batches of ``size`` from number ``first`` on; the next is read while this one is used.
+
+    ``place`` (n, of): this process cuts the n-th share of every batch.
+    """
+    rank, processes = place
+    share = size // processes
+
+    def cut(number: int) -> list[Sample]:
+        start = number * size + rank * share
+        return [sampler.sample(start + i) for i in range(share)]
 
     with ThreadPoolExecutor(1) as pool:
-        step = first_step
-        ahead = pool.submit(cut, step)
+        ahead = pool.submit(cut, first)
         while True:
-            pixels = ahead.result()
-            step += 1
-            ahead = pool.submit(cut, step)
-            wide = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float()
-            lr = bicubic.downscale_valid(wide, crops.scale)
-            hr = wide[:, :, margin:-margin, margin:-margin]
-            yield Batch(lr=lr / 255, hr=hr / 255)
+            samples = ahead.result()
+            first += 1
+            ahead = pool.submit(cut, first)
+            yield sampler.batch(samples, device)

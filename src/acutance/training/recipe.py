@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Protocol
 
-from acutance.training.data import PairedCrops
-from acutance.training.objective import Regression
+from torch import nn
+
+from acutance.training.data import Loader
+from acutance.training.objective import Objective
+
+
+class Schedule(Protocol):
+    """The learning rate over a run, as a share of the recipe's."""
+
+    def factor(self, step: int, steps: int) -> float:
+        """The share at ``step`` of ``steps``."""
+        ...
+
+    def constant_until(self, steps: int) -> int:
+        """The last step at which a checkpoint can still be continued as part of a longer run."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +37,7 @@ class ConstantThenDecay:
     decay: int
 
     def factor(self, step: int, steps: int) -> float:
-        """The share of the peak learning rate at ``step`` of ``steps``.
+        """See ``Schedule``.
 
         >>> s = ConstantThenDecay(warmup=10, decay=20)
         >>> [s.factor(i, 100) for i in (0, 10, 79, 90, 99)]
@@ -30,26 +46,87 @@ class ConstantThenDecay:
         return min((step + 1) / self.warmup, 1.0, (steps - step) / self.decay)
 
     def constant_until(self, steps: int) -> int:
-        """The last step at which a checkpoint can still be continued as part of a longer run."""
+        """See ``Schedule``."""
         return max(steps - self.decay, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
+class MultiStep:
+    """Multiply by ``gamma`` at every milestone (a step)."""
+
+    milestones: tuple[int, ...] = ()
+    gamma: float = 0.5
+
+    def factor(self, step: int, steps: int) -> float:
+        """See ``Schedule``.
+
+        >>> s = MultiStep(milestones=(50_000, 100_000, 200_000, 300_000))
+        >>> [1e-4 * s.factor(i, 500_000) for i in (0, 50_000, 100_000, 200_000, 300_000)]
+        [0.0001, 5e-05, 2.5e-05, 1.25e-05, 6.25e-06]
+        """
+        return self.gamma ** sum(step >= milestone for milestone in self.milestones)
+
+    def constant_until(self, steps: int) -> int:
+        """See ``Schedule``: the rate does not depend on the length."""
+        return steps
+
+
+@dataclass(frozen=True, kw_only=True)
+class CosineRestarts:
+    """Fall along a cosine from 1 to ``floor`` in every ``period`` steps (Loshchilov & Hutter 2017)."""
+
+    period: int
+    floor: float = 0.0
+
+    def factor(self, step: int, steps: int) -> float:
+        """See ``Schedule``.
+
+        >>> s = CosineRestarts(period=100)
+        >>> [round(s.factor(i, 400), 3) for i in (0, 50, 100, 150)]
+        [1.0, 0.5, 1.0, 0.5]
+        """
+        wave = (1 + math.cos(math.pi * (step % self.period) / self.period)) / 2
+        return self.floor + (1 - self.floor) * wave
+
+    def constant_until(self, steps: int) -> int:
+        """See ``Schedule``: the rate does not depend on the length."""
+        return steps
+
+
+@dataclass(frozen=True, kw_only=True)
+class Features:
+    """A feature network a recipe needs: which one, and its deepest layer used."""
+
+    network: str
+    last: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """One training run. ``network`` and ``arguments`` name the generator (``networks.NETWORKS``);
-    ``objective`` builds the networks and turns; ``steps`` is the default length; ``ema`` the decay
-    of the averaged weights that are shipped."""
+    """One training run.
+
+    ``network`` and ``arguments`` name the generator (``networks.NETWORKS``); ``objective`` builds the
+    networks and turns, given the feature network that ``features`` asks for (None without one); ``data``
+    cuts the batches; ``steps``: the default length; ``ema``: the decay of the averaged weights that are
+    shipped, 0 for none; ``accumulate``: parts a batch is taken apart into; ``clip``: the largest gradient
+    norm, 0 for any; ``bf16``: automatic mixed precision; ``compile``: ``torch.compile`` the networks;
+    ``keep_best``: keep the checkpoint with the best held-out PSNR, which says little for a GAN.
+    """
 
     name: str
     source: str
     network: str
-    arguments: dict[str, int]
-    objective: Callable[[], Regression]
-    data: PairedCrops
-    schedule: ConstantThenDecay
+    arguments: dict[str, Any]
+    objective: Callable[[nn.Module | None], Objective]
+    data: Loader
+    schedule: Schedule
     steps: int
+    features: Features | None = None
     ema: float = 0.999
-    bf16: bool = True
+    accumulate: int = 1
     clip: float = 0.0
+    bf16: bool = True
+    compile: bool = False
+    keep_best: bool = True
     valid_every: int = 2000
     save_every: int = 1000

@@ -5,33 +5,39 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
+from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import load_file
-from torch import Tensor, nn
 
 from acutance.errors import UsageError
 from acutance.files.atomic import atomic_path
-from acutance.training import checkpoint
+from acutance.training import checkpoint, parallel
 from acutance.training.recipe import Recipe
+from acutance.training.step import State
 
-IDENTITY = ("recipe", "data", "seed", "start")
+IDENTITY = ("recipe", "data", "seed", "start", "features")
+NOT_COMPUTED = {"objective", "source", "steps", "valid_every", "save_every", "keep_best"}
+COUNTER = "num_batches_tracked"
 
 
-def open_run(out: Path, recipe: Recipe, data_sha256: str, seed: int, start: Path | None) -> Path:
+def open_run(
+    out: Path, recipe: Recipe, state: State, data_sha256: str, seed: int, start: Path | None, features_sha256: str
+) -> Path:
     """Create ``out/run.json``, or check that the run already there is the same one."""
     facts: dict[str, Any] = {
-        "recipe": describe(recipe), "data": data_sha256, "seed": seed, "start": str(start or ""),
-        "versions": {name: version(name) for name in ("acutance", "torch", "numpy")},
+        "recipe": describe(recipe, state), "data": data_sha256, "seed": seed, "start": str(start or ""),
+        "features": features_sha256, "versions": {name: version(name) for name in ("acutance", "torch", "numpy")},
         "commit": commit(), "machine": platform.processor() or platform.machine(),
     }  # fmt: skip
     path = out / "run.json"
     if not path.exists():
-        out.mkdir(parents=True, exist_ok=True)
-        write_json(path, facts)
+        if parallel.leads():
+            out.mkdir(parents=True, exist_ok=True)
+            write_json(path, facts)
+        parallel.wait()
         return out
     before = json.loads(path.read_text())
     different = [f"{key}: was {before.get(key)}, now {facts[key]}" for key in IDENTITY if before.get(key) != facts[key]]
@@ -46,25 +52,15 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
         temporary.write_text(json.dumps(value, indent=1))
 
 
-def describe(recipe: Recipe) -> dict[str, Any]:
+def describe(recipe: Recipe, state: State) -> dict[str, Any]:
     """The values of a recipe that decide what is computed, as JSON."""
-    return {
-        "name": recipe.name, "network": recipe.network, "arguments": recipe.arguments,
-        "data": repr(recipe.data), "schedule": repr(recipe.schedule), "ema": recipe.ema,
-        "bf16": recipe.bf16, "clip": recipe.clip, **_described(recipe),
-    }  # fmt: skip
-
-
-def _described(recipe: Recipe) -> dict[str, Any]:
-    """What the objective minimises and how: known only once it is built."""
-    with torch.random.fork_rng():
-        objective = recipe.objective()
-    turns = {}
-    for turn in objective.turns:
-        optimizer = turn.optimizer([p for name in turn.networks for p in objective.get_submodule(name).parameters()])
+    values = {f.name: getattr(recipe, f.name) for f in fields(recipe) if f.name not in NOT_COMPUTED}
+    described = {k: v if isinstance(v, (str, int, float, dict)) else repr(v) for k, v in values.items()}
+    optimizers = {}
+    for name, optimizer in state.optimizers.items():
         groups = [{k: repr(v) for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
-        turns[turn.name] = {"networks": list(turn.networks), "optimizer": type(optimizer).__name__, "groups": groups}
-    return {"losses": [[name, weight] for name, weight, _ in objective.losses], "turns": turns}
+        optimizers[name] = {"optimizer": type(optimizer).__name__, "groups": groups}
+    return {**described, "objective": state.objective.describe(), "optimizers": optimizers}
 
 
 def commit() -> str:
@@ -77,8 +73,8 @@ def commit() -> str:
     return found.stdout.strip() if found.returncode == 0 else ""
 
 
-def start_weights(start: Path, network: nn.Module) -> dict[str, Tensor]:
-    """The weights of a run folder or a model file, checked against ``network``."""
+def load_start(start: Path, state: State) -> None:
+    """Begin with the generator of a run folder or a model file. Raises ``UsageError`` when it is another one."""
     if start.is_dir():
         sound = [c for c in checkpoint.checkpoints(start) if checkpoint.damage(c) is None]
         if not sound:
@@ -88,11 +84,11 @@ def start_weights(start: Path, network: nn.Module) -> dict[str, Tensor]:
         path = start
     else:
         raise UsageError(f"{start}: neither a run folder nor a .safetensors model")
-    weights = load_file(path)
-    expected = network.state_dict()
+    weights = {k: v.float() for k, v in load_file(path).items() if not k.endswith(COUNTER)}
+    expected = {k: v for k, v in state.objective.generator.state_dict().items() if not k.endswith(COUNTER)}
     wrong = [k for k in expected if k not in weights or weights[k].shape != expected[k].shape]
     if wrong or len(weights) != len(expected):
         first = ", ".join(wrong[:3]) or "extra tensors"
         raise UsageError(f"{path}: belongs to another network (first differences: {first})")
-    device = next(network.parameters()).device
-    return {key: tensor.to(device) for key, tensor in weights.items()}
+    for network in (state.objective.generator, state.average):
+        network.load_state_dict(weights, strict=False)

@@ -1,13 +1,15 @@
 """The games generator and critic play, on logits: what each of them minimises.
 
-A game has two methods, ``critic(real, fake)`` and ``generator(real, fake)``, of logits of any equal
-shape, to a scalar. In the critic's turn ``fake`` must be detached; in the generator's ``real`` must be.
+``critic(real, fake)`` and ``generator(real, fake)`` map logits of any equal shape to a scalar. In the
+critic's turn ``fake`` must be detached; in the generator's ``real`` must be. Games that do not compare
+real with fake also have the critic's two halves, ``critic_real`` and ``critic_fake``, for separate steps;
+``relative`` says which kind a game is.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -17,12 +19,26 @@ from torch import Tensor
 class Game(Protocol):
     """See the module."""
 
+    relative: ClassVar[bool]
+
     def critic(self, real: Tensor, fake: Tensor) -> Tensor:
         """What the critic minimises."""
         ...
 
     def generator(self, real: Tensor, fake: Tensor) -> Tensor:
         """What the generator minimises."""
+        ...
+
+
+class TwoSided(Game, Protocol):
+    """A game whose critic judges real and fake apart."""
+
+    def critic_real(self, real: Tensor) -> Tensor:
+        """What the critic minimises of originals alone."""
+        ...
+
+    def critic_fake(self, fake: Tensor) -> Tensor:
+        """What the critic minimises of generated pictures alone."""
         ...
 
 
@@ -39,9 +55,19 @@ def cross_entropy(logits: Tensor, target: float) -> Tensor:
 class NonSaturating:
     """-log D(real) - log(1 - D(fake)) for the critic, -log D(fake) for the generator (Ledig 2017, eq. 2, 6)."""
 
+    relative = False
+
+    def critic_real(self, real: Tensor) -> Tensor:
+        """-log D(real), mean."""
+        return cross_entropy(real, 1.0)
+
+    def critic_fake(self, fake: Tensor) -> Tensor:
+        """-log(1 - D(fake)), mean."""
+        return cross_entropy(fake, 0.0)
+
     def critic(self, real: Tensor, fake: Tensor) -> Tensor:
         """Sum of both terms, each a mean."""
-        return cross_entropy(real, 1.0) + cross_entropy(fake, 0.0)
+        return self.critic_real(real) + self.critic_fake(fake)
 
     def generator(self, real: Tensor, fake: Tensor) -> Tensor:
         """The non-saturating form."""
@@ -50,11 +76,24 @@ class NonSaturating:
 
 @dataclass(frozen=True)
 class LeastSquaresOnSigmoid:
-    """The face SRGAN's game: half the squared errors of D for the critic, cross-entropy for the generator."""
+    """The face SRGAN's game: squared errors of D for the critic, cross-entropy for the generator.
+
+    The source trains on both halves with full weight, one after the other, and prints half their sum.
+    """
+
+    relative = False
+
+    def critic_real(self, real: Tensor) -> Tensor:
+        """mean (D(real) - 1)^2, D after the sigmoid."""
+        return (real.sigmoid() - 1).square().mean()
+
+    def critic_fake(self, fake: Tensor) -> Tensor:
+        """mean D(fake)^2."""
+        return fake.sigmoid().square().mean()
 
     def critic(self, real: Tensor, fake: Tensor) -> Tensor:
-        """0.5 (mean (D(real) - 1)^2 + mean D(fake)^2), D after the sigmoid."""
-        return 0.5 * ((real.sigmoid() - 1).square().mean() + fake.sigmoid().square().mean())
+        """Half the sum of both."""
+        return 0.5 * (self.critic_real(real) + self.critic_fake(fake))
 
     def generator(self, real: Tensor, fake: Tensor) -> Tensor:
         """Binary cross-entropy against one."""
@@ -65,9 +104,19 @@ class LeastSquaresOnSigmoid:
 class LeastSquares:
     """Mao et al. 2017 (LSGAN), a = 0, b = c = 1, on raw outputs."""
 
+    relative = False
+
+    def critic_real(self, real: Tensor) -> Tensor:
+        """0.5 mean (C(real) - 1)^2."""
+        return 0.5 * (real - 1).square().mean()
+
+    def critic_fake(self, fake: Tensor) -> Tensor:
+        """0.5 mean C(fake)^2."""
+        return 0.5 * fake.square().mean()
+
     def critic(self, real: Tensor, fake: Tensor) -> Tensor:
-        """0.5 (mean (C(real) - 1)^2 + mean C(fake)^2)."""
-        return 0.5 * ((real - 1).square().mean() + fake.square().mean())
+        """The sum of both."""
+        return self.critic_real(real) + self.critic_fake(fake)
 
     def generator(self, real: Tensor, fake: Tensor) -> Tensor:
         """0.5 mean (C(fake) - 1)^2."""
@@ -81,6 +130,7 @@ class RelativisticAverage:
     ``halved``: divide by two, as the reference code does; the paper sums.
     """
 
+    relative = True
     halved: bool = True
 
     def critic(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -98,9 +148,19 @@ class RelativisticAverage:
 class Hinge:
     """Lim & Ye 2017: the critic wants a margin of one, the generator high scores."""
 
+    relative = False
+
+    def critic_real(self, real: Tensor) -> Tensor:
+        """mean max(0, 1 - C(real))."""
+        return F.relu(1 - real).mean()
+
+    def critic_fake(self, fake: Tensor) -> Tensor:
+        """mean max(0, 1 + C(fake))."""
+        return F.relu(1 + fake).mean()
+
     def critic(self, real: Tensor, fake: Tensor) -> Tensor:
-        """mean max(0, 1 - C(real)) + mean max(0, 1 + C(fake))."""
-        return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+        """The sum of both."""
+        return self.critic_real(real) + self.critic_fake(fake)
 
     def generator(self, real: Tensor, fake: Tensor) -> Tensor:
         """-mean C(fake)."""

@@ -1,0 +1,23 @@
+"""A training batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """``lr`` ``(N, 3, h, w)`` and ``hr`` ``(N, 3, s h, s w)``, float in [0, 1]; ``sharp``: the sharpened ``hr``
+    that content losses compare with, where the data makes one."""
+
+    lr: Tensor
+    hr: Tensor
+    sharp: Tensor | None = None
+
+    def split(self, parts: int) -> list[Batch]:
+        """Equal parts, for gradient accumulation."""
+        lr, hr = self.lr.chunk(parts), self.hr.chunk(parts)
+        sharp = [None] * parts if self.sharp is None else self.sharp.chunk(parts)
+        return [Batch(*part) for part in zip(lr, hr, sharp, strict=True)]

@@ -1,0 +1,77 @@
+"""What a run says about itself: ``metrics.jsonl``, progress events, warnings when the game tips over."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from acutance.training.recipe import Recipe
+from acutance.training.step import State
+
+Event = Callable[[dict[str, Any]], None]
+
+EVERY = 100  # steps between two rows
+LOST_CONTRAST = 0.5  # of the originals' standard deviation
+ALWAYS_RIGHT, FOR_ROWS = 0.99, 10  # a critic that is never wrong teaches nothing
+
+
+class Log:
+    """Means over every hundred steps, with the time left."""
+
+    def __init__(self, run: Path, recipe: Recipe, first: int, steps: int, on_event: Event) -> None:
+        self.path, self.batch, self.on_event = run / "metrics.jsonl", recipe.data.batch, on_event
+        self.steps, self.first, self.start = steps, first, time.monotonic()
+        self.sums: dict[str, float] = {}
+        self.count = self.rows_right = 0
+        self.last_scores: dict[str, float] = {}
+
+    def write(self, row: dict[str, Any]) -> None:
+        """Append a row."""
+        with open(self.path, "a") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def step(self, state: State, factor: float) -> None:
+        """Count a step; every hundred of them make a row and an event."""
+        for name, value in state.losses.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+        self.count += 1
+        if self.count < EVERY and state.step != self.steps:
+            return
+        rate = (state.step - self.first) / (time.monotonic() - self.start)
+        row = {"step": state.step, "lr_factor": round(factor, 4), "steps_per_s": round(rate, 2),
+               "images_per_s": round(rate * self.batch, 1), "skipped": state.skipped}  # fmt: skip
+        means = {name: round(total / self.count, 6) for name, total in self.sums.items()}
+        self.write(row | means)
+        left = (self.steps - state.step) / rate
+        self.on_event({"event": "train", "steps": self.steps, "eta_s": round(left), **row, **means})
+        self._watch(means)
+        self.sums, self.count = {}, 0
+
+    def _watch(self, means: dict[str, float]) -> None:
+        contrast = means.get("generator/contrast", 1.0)
+        if contrast < LOST_CONTRAST:
+            self.warn(f"the generator's pictures have {contrast:.0%} of the contrast they should have")
+        self.rows_right = self.rows_right + 1 if means.get("critic/right", 0.0) > ALWAYS_RIGHT else 0
+        if self.rows_right == FOR_ROWS:
+            self.warn("the critic is no longer ever wrong; a weaker critic or a lower rate for it teaches more")
+
+    def warn(self, text: str) -> None:
+        """Something the person who trains should know."""
+        self.write({"warning": text})
+        self.on_event({"event": "warning", "text": text})
+
+    def validation(self, step: int, scores: dict[str, float]) -> None:
+        """Scores of one validation."""
+        self.last_scores = scores
+        self.write({"step": step, **scores})
+        self.on_event({"event": "validation", "step": step, **scores})
+
+
+def metrics(run: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a run's log."""
+    with open(run / "metrics.jsonl") as file:
+        for line in file:
+            yield json.loads(line)

@@ -1,0 +1,88 @@
+"""Several processes: each computes its share of the batch; together they make the step of one.
+
+Started by ``torchrun --nproc-per-node N -m acutance train ...``; without it everything here is the identity.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.nn.functional import all_gather
+
+from acutance.errors import AcutanceError
+
+PATIENCE = timedelta(minutes=10)  # without a word from the others
+
+
+def start(device: torch.device) -> None:
+    """Join the processes ``torchrun`` started, if it did: gloo between CPUs, nccl between GPUs."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+
+
+def stop() -> None:
+    """Leave the group, if there is one."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def place() -> tuple[int, int]:
+    """This process's number and how many there are."""
+    return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+
+
+def leads() -> bool:
+    """Whether this process writes and speaks."""
+    return place()[0] == 0
+
+
+def wait() -> None:
+    """Until every process is here."""
+    if dist.is_initialized():
+        dist.barrier()
+
+
+def gather(x: Tensor) -> Tensor:
+    """``(N, ...)`` of every process as one ``(world N, ...)``, differentiable.
+
+    A mean over it, computed by every process alike, has after ``average_gradients`` the gradient that
+    one process with the whole batch would get.
+    """
+    return torch.cat(list(all_gather(x.contiguous()))) if dist.is_initialized() else x
+
+
+def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    """Replace every gradient by its mean over the processes. Raises ``AcutanceError`` when one is gone."""
+    if not dist.is_initialized():
+        return
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    flat = torch.cat([g.reshape(-1) for g in gradients])
+    reduce(flat)
+    flat /= dist.get_world_size()
+    for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(part.view_as(gradient))
+
+
+def any_of(flag: bool, device: torch.device) -> bool:
+    """Whether ``flag`` is set in any process."""
+    if not dist.is_initialized():
+        return flag
+    count = torch.tensor(float(flag), device=device)
+    reduce(count)
+    return bool(count.item() > 0)
+
+
+def reduce(x: Tensor) -> None:
+    """Sum over the processes, in place."""
+    try:
+        dist.all_reduce(x)
+    except RuntimeError as error:
+        raise AcutanceError(
+            "another process of this run ended or fell silent; the last checkpoint is sound, "
+            "and the same torchrun command continues from it"
+        ) from error

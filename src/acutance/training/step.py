@@ -1,0 +1,129 @@
+"""One step of training: every turn once. What is not finite is skipped and counted."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from acutance.errors import UsageError
+from acutance.training import parallel
+from acutance.training.batch import Batch
+from acutance.training.objective import Losses, Objective, Turn, only
+from acutance.training.recipe import Recipe
+
+
+@dataclass
+class State:
+    """Everything that moves during a run.
+
+    ``draws``: batches taken so far; ``bad_steps``: steps in a row with something not finite; ``skipped``:
+    turns skipped for that in all; ``rollbacks``: returns to a checkpoint.
+    """
+
+    objective: Objective
+    optimizers: dict[str, Optimizer]
+    average: nn.Module
+    step: int = 0
+    draws: int = 0
+    best: float = -math.inf
+    best_step: int = -1
+    bad_steps: int = 0
+    skipped: int = 0
+    rollbacks: int = 0
+    losses: dict[str, float] = field(default_factory=dict)
+
+
+def build(recipe: Recipe, features: nn.Module | None, device: torch.device) -> State:
+    """The networks and optimizers of a recipe before the first step. Raises ``UsageError``."""
+    objective = recipe.objective(features)
+    if recipe.accumulate > 1 and objective.global_terms:
+        raise UsageError(
+            f"{recipe.name}: accumulate={recipe.accumulate}, but its game compares each picture with the whole "
+            "batch, which parts of a batch cannot; use accumulate=1 and a smaller batch"
+        )
+    assert isinstance(objective, nn.Module)
+    objective.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    if recipe.compile:
+        for network in objective.optimizers:
+            objective.get_submodule(network).compile()
+    optimizers = {
+        name: make(list(objective.get_submodule(name).parameters())) for name, make in objective.optimizers.items()
+    }
+    return State(objective=objective, optimizers=optimizers, average=average_of(objective.generator))
+
+
+def average_of(network: nn.Module) -> nn.Module:
+    """A copy that gradients and compilation do not touch."""
+    compiled, network._compiled_call_impl = network._compiled_call_impl, None
+    copied = copy.deepcopy(network).requires_grad_(False)
+    network._compiled_call_impl = compiled
+    return copied
+
+
+def step(state: State, stream: Iterator[Batch], recipe: Recipe, factor: float) -> None:
+    """Play every turn of the objective once, at ``factor`` times the learning rates of the recipe."""
+    state.losses = {}
+    bad, batch = False, None
+    for turn in state.objective.turns:
+        if batch is None or turn.fresh:
+            batch = next(stream)
+            state.draws += 1
+        if not _play(state, turn, batch, recipe, factor):
+            state.skipped += 1
+            bad = True
+    state.bad_steps = state.bad_steps + 1 if bad else 0
+    decay = min(recipe.ema, (1 + state.step) / (10 + state.step)) if recipe.ema else 0.0
+    _follow(state.average, state.objective.generator, decay)
+
+
+def _play(state: State, turn: Turn, batch: Batch, recipe: Recipe, factor: float) -> bool:
+    """One turn; False when its loss or gradient was not finite and nothing moved."""
+    optimizer = state.optimizers[turn.network]
+    network = state.objective.get_submodule(turn.network)
+    parameters = list(network.parameters())
+    before = [(b, b.detach().clone()) for b in network.buffers()]
+    optimizer.zero_grad(set_to_none=True)
+    with only(state.objective, turn.network):  # pyright: ignore[reportArgumentType]
+        losses = _backward(turn, batch, parameters, recipe)
+    parallel.average_gradients(parameters)
+    norm = nn.utils.clip_grad_norm_(parameters, recipe.clip or math.inf)
+    values = {name: value.item() for name, value in losses.items()}
+    if parallel.any_of(not (math.isfinite(norm.item()) and all(map(math.isfinite, values.values()))), norm.device):
+        with torch.no_grad():
+            for buffer, old in before:
+                buffer.copy_(old)
+        return False
+    for group in optimizer.param_groups:
+        group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
+    optimizer.step()
+    state.losses |= values
+    return True
+
+
+def _backward(turn: Turn, batch: Batch, parameters: list[nn.Parameter], recipe: Recipe) -> dict[str, Tensor]:
+    """Gradients of one turn over the whole batch; its losses by name."""
+    found: dict[str, Tensor] = {}
+    for part in batch.split(recipe.accumulate) if recipe.accumulate > 1 else [batch]:
+        with torch.autocast(batch.lr.device.type, torch.bfloat16, enabled=recipe.bf16):
+            losses: Losses = turn.loss(part)
+        total = torch.stack(list(losses.terms.values())).sum() / recipe.accumulate
+        total.backward(inputs=parameters)
+        for name, value in {**losses.terms, **losses.watched}.items():
+            key = f"{turn.name}/{name}"
+            found[key] = found.get(key, 0) + value.detach() / recipe.accumulate
+    return found
+
+
+@torch.no_grad()
+def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Exponential moving average of weights; buffers are copied."""
+    for mine, theirs in zip(average.parameters(), network.parameters(), strict=True):
+        mine.lerp_(theirs, 1 - decay)
+    for mine, theirs in zip(average.buffers(), network.buffers(), strict=True):
+        mine.copy_(theirs)
