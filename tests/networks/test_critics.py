@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from acutance.networks.critics import ConditionalCritic, PatchCritic, SRGANCritic, UNetCritic, VGGCritic
+from acutance.networks.critics import ConditionalCritic, PatchCritic, SRGANCritic, TensorlayerCritic, UNetCritic, VGGCritic
 
 COUNTS = [
     (SRGANCritic, {}, 23_563_649),
@@ -17,6 +17,7 @@ COUNTS = [
     (VGGCritic, {"size": 96}, 14_143_881),
     (VGGCritic, {"size": 192}, 20_700_553),
     (VGGCritic, {"size": 256}, 21_058_953),
+    (TensorlayerCritic, {}, 48_153_921),
     (PatchCritic, {}, 5_215_425),
     (ConditionalCritic, {}, 11_203_521),
     (ConditionalCritic, {"inject": 32}, 11_203_521),

@@ -68,6 +68,42 @@ class VGGCritic(nn.Module):
         return self.head(self.features(x).flatten(1))
 
 
+class TensorlayerCritic(nn.Module):
+    """The critic of tensorlayer's SRGAN: ``(N, 3, size, size)`` to ``(N, 1)``; 48,153,921 parameters at size 384.
+
+    Strided 4x4 convolutions to 32 times the first width, two 1x1 convolutions, one residual branch. Weights
+    N(0, 0.02), batch-norm gains N(1, 0.02), no bias before batch norm. ``width``: of the first layer.
+    """
+
+    def __init__(self, *, size: int = 384, width: int = 64) -> None:
+        super().__init__()
+        w, slope = width, 0.2
+
+        def normed(before: int, after: int, kernel: int, stride: int = 1, padding: int = 0) -> list[nn.Module]:
+            return [nn.Conv2d(before, after, kernel, stride, padding, bias=False), nn.BatchNorm2d(after)]
+
+        layers: list[nn.Module] = [nn.Conv2d(3, w, 4, 2, 1), nn.LeakyReLU(slope)]
+        for k in (1, 2, 4, 8, 16):
+            layers += [*normed(w * k, w * k * 2, 4, 2, 1), nn.LeakyReLU(slope)]
+        layers += [*normed(w * 32, w * 16, 1), nn.LeakyReLU(slope), *normed(w * 16, w * 8, 1)]
+        self.features = nn.Sequential(*layers)
+        self.branch = nn.Sequential(
+            *normed(w * 8, w * 2, 1), nn.LeakyReLU(slope),
+            *normed(w * 2, w * 2, 3, padding=1), nn.LeakyReLU(slope), *normed(w * 2, w * 8, 3, padding=1),
+        )  # fmt: skip
+        self.head = nn.Linear(w * 8 * (size // 64) ** 2, 1)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.normal_(module.weight, 0, 0.02)
+            elif isinstance(module, nn.BatchNorm2d):
+                nn.init.normal_(module.weight, 1, 0.02)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        x = self.features(x)
+        return self.head(F.leaky_relu(x + self.branch(x), 0.2).flatten(1))
+
+
 class PatchCritic(nn.Module):
     """The face SRGAN's critic: ``(N, 3, H, W)`` to a map ``(N, 1, H / 16, W / 16)``, dense layers per position.
 

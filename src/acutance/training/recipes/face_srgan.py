@@ -1,0 +1,51 @@
+"""The face SRGAN in the Keras manner: 64 to 256, a critic per patch, squared errors (OUCML, srgan_celebA)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from torch import nn
+
+from acutance.networks.critics import PatchCritic
+from acutance.networks.face import FaceGenerator
+from acutance.training.data import WholePictures
+from acutance.training.losses.adversarial import LeastSquaresOnSigmoid
+from acutance.training.losses.perceptual import Perceptual, mean_mse
+from acutance.training.objective import Adversarial
+from acutance.training.recipe import Features, MultiStep, Recipe
+from acutance.training.recipes.optimizers import adam
+
+ADVERSARIAL = 1e-3
+ADAM = adam(2e-4, (0.5, 0.999))
+FULL: dict[str, Any] = {"channels": 64, "blocks": 16}
+SMALL: dict[str, Any] = {"channels": 32, "blocks": 4}
+
+
+def face_srgan() -> Recipe:
+    """MSE of block3_conv3 after the ReLU + 1e-3 cross-entropy; the critic's two halves apart, batch 1, 30,000 steps.
+
+    The network [-1, 1] goes into the features as it is, and the generator draws a batch of its own.
+    """
+    return _recipe("face_srgan", FULL, batch=1, steps=30_000)
+
+
+def face_srgan_small() -> Recipe:
+    """Half the width, a quarter of the blocks, batches of two, for two cores (ours)."""
+    return replace(_recipe("face_srgan_small", SMALL, batch=2, steps=4000), ema=0.99)
+
+
+def _recipe(name: str, arguments: dict[str, Any], *, batch: int, steps: int) -> Recipe:
+    def objective(features: nn.Module | None) -> Adversarial:
+        content = Perceptual(features, layers=(("relu3_3", 1.0),), distance=mean_mse, signed=True)
+        return Adversarial(
+            FaceGenerator(**arguments), PatchCritic(), game=LeastSquaresOnSigmoid(), weight=ADVERSARIAL,
+            losses=(("vgg33", 1.0, content),), optimizers=(ADAM, ADAM),
+            critic_first=True, separate=True, fresh=True,
+        )  # fmt: skip
+
+    return Recipe(
+        name=name, source="OUCMachineLearning/OUCML, GAN/srgan_celebA", network="face", arguments=arguments,
+        objective=objective, features=Features(network="vgg19_raw", last="conv3_3"), ema=0.0, keep_best=False,
+        data=WholePictures(size=256, scale=4, batch=batch), schedule=MultiStep(), steps=steps,
+    )  # fmt: skip

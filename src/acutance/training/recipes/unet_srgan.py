@@ -1,0 +1,58 @@
+"""The conditional SRGAN: an additive U and disc(a, b), trained in three steps, with no other loss."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from torch import nn
+
+from acutance.degrade.linear import Linear
+from acutance.networks.critics import ConditionalCritic
+from acutance.networks.unet import AdditiveUNet
+from acutance.training.data import PairedCrops
+from acutance.training.losses.adversarial import NonSaturating
+from acutance.training.losses.pixel import l1
+from acutance.training.objective import Adversarial, Term, conditional
+from acutance.training.recipe import MultiStep, Recipe
+from acutance.training.recipes.optimizers import adam
+
+ADAM = adam(2e-4, (0.5, 0.999))  # ours: the source gives no rate
+FULL: dict[str, Any] = {"batch_norm": False, "width": 1.0}
+SMALL: dict[str, Any] = {"batch_norm": False, "width": 0.25}
+
+
+def unet_srgan(pixel: float = 0.0) -> Recipe:
+    """512-pixel crops without resizing, reduced to 128 as OpenCV does by default; real, fake, generator.
+
+    ``pixel``: the weight of an L1 term; the source has none.
+    """
+    return _recipe("unet_srgan", FULL, patch=512, batch=4, inject=64, critic_width=1.0, pixel=pixel, steps=200_000)
+
+
+def unet_srgan_small() -> Recipe:
+    """A quarter of the width on 256-pixel crops, held to the picture by L1, for two cores (ours)."""
+    recipe = _recipe(
+        "unet_srgan_small", SMALL, patch=256, batch=4, inject=64, critic_width=0.5, pixel=100.0, steps=6000
+    )
+    return replace(recipe, ema=0.99)
+
+
+def _recipe(
+    name: str, arguments: dict[str, Any], *, patch: int, batch: int, inject: int, critic_width: float, pixel: float,
+    steps: int,
+) -> Recipe:  # fmt: skip
+    losses: tuple[Term, ...] = (("l1", pixel, l1),) if pixel else ()
+
+    def objective(_: nn.Module | None) -> Adversarial:
+        return Adversarial(
+            AdditiveUNet(**arguments), ConditionalCritic(size=patch, inject=inject, width=critic_width),
+            game=NonSaturating(), weight=1.0, losses=losses, optimizers=(ADAM, ADAM),
+            judge=conditional, critic_first=True, separate=True,
+        )  # fmt: skip
+
+    return Recipe(
+        name=name, source="conditional SRGAN, U-shaped generator; widths and rates ours", network="unet",
+        arguments=arguments, objective=objective, ema=0.0, keep_best=False, schedule=MultiStep(), steps=steps,
+        data=PairedCrops(scale=4, patch=patch, batch=batch, degrade=Linear(), turn=False),
+    )  # fmt: skip
