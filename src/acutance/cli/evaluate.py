@@ -28,7 +28,7 @@ def evaluate(
 ) -> None:
     """PSNR and SSIM on luma, a border of SCALE pixels cut off: the protocol of the SRGAN and ESRGAN papers.
 
-    LPIPS (lower is better) needs torch and its weight files; what is missing is named, with its address.
+    LPIPS (lower is better; RGB, the whole picture) needs torch and its weight files; what is missing is named, with its address.
     """
     from acutance.measuring import benchmark
     from acutance.models import store
