@@ -28,7 +28,7 @@ def evaluate(
 ) -> None:
     """PSNR and SSIM on luma, a border of SCALE pixels cut off: the protocol of the SRGAN and ESRGAN papers.
 
-    LPIPS (lower is better; RGB, the whole picture) needs torch and its weight files; what is missing is named, with its address.
+    LPIPS (RGB, the whole picture, lower is better) needs torch and two weight files, named if missing.
     """
     from acutance.measuring import benchmark
     from acutance.models import store
