@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,17 +18,24 @@ def evaluate(
     ],
     model: Annotated[list[str] | None, typer.Option(help="A model, or bicubic; repeatable. Default: fidelity.")] = None,
     scale: Annotated[int, typer.Option(help="The scale of bicubic, when no model fixes it.", min=2)] = 4,
+    metrics: Annotated[
+        str, typer.Option(help="Any of psnr_y, ssim_y, lpips, lpips_alex, lpips_vgg, with commas.")
+    ] = "psnr_y,ssim_y",
     engine: Annotated[str, typer.Option(help="auto, cpu or torch.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     images: Annotated[bool, typer.Option(help="Print every image, not only the means.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on stdout.")] = False,
 ) -> None:
-    """PSNR and SSIM on luma, a border of SCALE pixels cut off: the protocol of the SRGAN and ESRGAN papers."""
+    """PSNR and SSIM on luma, a border of SCALE pixels cut off: the protocol of the SRGAN and ESRGAN papers.
+
+    LPIPS (RGB, the whole picture, lower is better) needs torch and two weight files, named if missing.
+    """
     from acutance.measuring import benchmark
     from acutance.models import store
     from acutance.pipelines.upscale import Settings, Upscaler
 
     progress = console.Progress()
+    names = benchmark.chosen_metrics(metrics)
 
     def on_event(event: dict[str, Any]) -> None:
         progress.show(event["done"] / event["total"], f"{event['set']} {event['image']}")
@@ -35,7 +43,10 @@ def evaluate(
             console.emit(event)
 
     if not json:
-        print(f"{'model':14} {'set':10} {'images':>6} {'PSNR-Y':>8} {'SSIM-Y':>8}")
+        print(
+            f"{'model':14} {'set':10} {'images':>6}"
+            + "".join(f" {name.upper().replace('_', '-'):>10}" for name in names)
+        )
     for name in model or ["fidelity"]:
         run, times = benchmark.bicubic(scale), scale
         if name != "bicubic":
@@ -43,7 +54,7 @@ def evaluate(
             run = Upscaler(loaded, Settings(engine=engine, precision=precision)).array  # type: ignore[arg-type]
             times = loaded.geometry.scale
         for folder in bench:
-            result = benchmark.evaluate(run, folder, times, on_event=on_event)
+            result = benchmark.evaluate(run, folder, times, metrics=names, on_event=on_event)
             progress.clear()
             if json:
                 console.emit({"event": "set", "model": name, **result})
@@ -51,4 +62,9 @@ def evaluate(
             rows = result["per_image"] if images else []
             for row in [*({"label": r["image"], **r} for r in rows), {"label": name, **result["mean"]}]:
                 count = result["images"] if row["label"] == name else ""
-                print(f"{row['label'][:14]:14} {result['set']:10} {count:>6} {row['psnr_y']:8.2f} {row['ssim_y']:8.4f}")
+                print(f"{row['label'][:14]:14} {result['set']:10} {count:>6}" + columns(row, names))
+
+
+def columns(row: dict[str, Any], names: Sequence[str]) -> str:
+    """The scores of a row, dB with two decimals and the rest with four."""
+    return "".join(f" {float(row[name]):>10.{2 if name.startswith('psnr') else 4}f}" for name in names)

@@ -1,0 +1,116 @@
+"""Where weight files of other people's networks are found, what they are, and that they are what they claim."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from acutance.errors import BadModel, UsageError
+from acutance.files.pickles import read_pickle
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightFile:
+    """``sha256``: the whole checksum, its first digits where only those are published, or empty where
+    none is; ``published``: the address, or the project that offers the file."""
+
+    what: str
+    licence: str
+    sha256: str
+    published: str
+
+
+_TORCHVISION = "https://download.pytorch.org/models/"
+_LPIPS = "https://github.com/richzhang/PerceptualSimilarity/raw/master/lpips/weights/v0.1/"
+
+# torchvision puts the first eight digits of the SHA-256 into the names.
+KNOWN: Mapping[str, WeightFile] = {
+    "lpips_squeeze_backbone.pth": WeightFile(
+        what="SqueezeNet 1.1 features of torchvision",
+        licence="BSD-2-Clause",
+        sha256="435cedb387e95bc8291893f61a3a64f0345b8c23a05139aceef43947efb3d52d",
+        published="github.com/delldu/LPIPS, project/image_likeness/models/squeeze.backbone.pth",
+    ),
+    "squeezenet1_1-b8a52dc0.pth": WeightFile(
+        what="SqueezeNet 1.1, ImageNet",
+        licence="BSD-3-Clause",
+        sha256="b8a52dc0",
+        published=_TORCHVISION + "squeezenet1_1-b8a52dc0.pth",
+    ),
+    "alexnet-owt-7be5be79.pth": WeightFile(
+        what="AlexNet, ImageNet",
+        licence="BSD-3-Clause",
+        sha256="7be5be79",
+        published=_TORCHVISION + "alexnet-owt-7be5be79.pth",
+    ),
+    "vgg16-397923af.pth": WeightFile(
+        what="VGG16, ImageNet",
+        licence="BSD-3-Clause",
+        sha256="397923af",
+        published=_TORCHVISION + "vgg16-397923af.pth",
+    ),
+    "lpips_squeeze_v0.1_heads.pth": WeightFile(
+        what="LPIPS 0.1 heads for SqueezeNet",
+        licence="BSD-2-Clause",
+        sha256="4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76",
+        published=_LPIPS + "squeeze.pth",
+    ),
+    "lpips_alex_v0.1_heads.pth": WeightFile(
+        what="LPIPS 0.1 heads for AlexNet", licence="BSD-2-Clause", sha256="", published=_LPIPS + "alex.pth"
+    ),
+    "lpips_vgg_v0.1_heads.pth": WeightFile(
+        what="LPIPS 0.1 heads for VGG16", licence="BSD-2-Clause", sha256="", published=_LPIPS + "vgg.pth"
+    ),
+}
+
+
+def weights_folder() -> Path:
+    """``$ACUTANCE_WEIGHTS``, else ``~/.local/share/acutance/weights`` (``$XDG_DATA_HOME`` is honoured)."""
+    named = os.environ.get("ACUTANCE_WEIGHTS")
+    if named:
+        return Path(named)
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "acutance" / "weights"
+
+
+def find_weights(*names: str) -> Path:
+    """The first of these files of ``KNOWN`` that is in the weights folder; any of them serves.
+
+    Raises ``UsageError`` that names the file, the folder and where the file is published.
+    """
+    folder = weights_folder()
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
+    name = names[-1]
+    known = KNOWN[name]
+    raise UsageError(
+        f"{name}: not in {folder} ({known.what}); put it there, or name its folder in ACUTANCE_WEIGHTS; "
+        f"published at {known.published}"
+    )
+
+
+def read_weights(path: Path) -> dict[str, Any]:
+    """The tensors of a weight file; one that ``KNOWN`` lists must have its SHA-256. Raises ``BadModel``."""
+    known = KNOWN.get(path.name)
+    if known is not None and known.sha256:
+        found = sha256(path)
+        if not found.startswith(known.sha256):
+            raise BadModel(
+                f"{path}: SHA-256 begins with {found[:8]}, expected {known.sha256[:8]}: damaged or another file; "
+                f"fetch it again from {known.published}"
+            )
+    return read_pickle(path)
+
+
+def sha256(path: Path) -> str:
+    """The checksum of a file, in hexadecimal. Raises ``BadModel``."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise BadModel(f"{path}: cannot be read ({error.strerror or error})") from error
