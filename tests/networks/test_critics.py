@@ -6,7 +6,14 @@ import pytest
 import torch
 from torch import nn
 
-from acutance.networks.critics import ConditionalCritic, PatchCritic, SRGANCritic, TensorlayerCritic, UNetCritic, VGGCritic
+from acutance.networks.critics import (
+    ConditionalCritic,
+    PatchCritic,
+    SRGANCritic,
+    TensorlayerCritic,
+    UNetCritic,
+    VGGCritic,
+)
 
 COUNTS = [
     (SRGANCritic, {}, 23_563_649),

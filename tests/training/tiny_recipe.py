@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import torch
+from torch import Tensor, nn
+
 from acutance.networks.compact import Compact, start_near_identity
 from acutance.training.data import PairedCrops
+from acutance.training.losses.adversarial import RelativisticAverage
 from acutance.training.losses.pixel import l1
 from acutance.training.muon import Muon
-from acutance.training.objective import Regression
-from acutance.training.recipe import ConstantThenDecay, Recipe
+from acutance.training.objective import Adversarial, Regression
+from acutance.training.recipe import ConstantThenDecay, MultiStep, Recipe
 
 ARGUMENTS = {"scale": 4, "channels": 8, "convolutions": 2}
 
@@ -31,3 +35,36 @@ def tiny() -> Recipe:
         valid_every=20,
         save_every=2,
     )
+
+
+class PlainCritic(nn.Module):
+    """Without batch norm, whose statistics would depend on a process's share of the batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 8, 4, 2, 1), nn.LeakyReLU(0.2), nn.Conv2d(8, 8, 4, 2, 1), nn.LeakyReLU(0.2),
+            nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(32, 1),
+        )  # fmt: skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.body(x)
+
+
+def calm(parameters: list[nn.Parameter]) -> torch.optim.Adam:
+    """Adam that does not blow rounding errors of vanishing gradients up to whole steps."""
+    return torch.optim.Adam(parameters, lr=1e-3, eps=1e-4)
+
+
+def tiny_gan() -> Recipe:
+    """ESRGAN's objective with very small networks, in fp32."""
+    return Recipe(
+        name="tiny_gan", source="for tests", network="compact", arguments=ARGUMENTS,
+        objective=lambda _: Adversarial(
+            start_near_identity(Compact(**ARGUMENTS)), PlainCritic(), game=RelativisticAverage(), weight=0.5,
+            losses=(("l1", 1.0, l1),),
+            optimizers=(calm, calm),
+        ),
+        data=PairedCrops(patch=32, batch=4), schedule=MultiStep(), steps=8, ema=0.9, bf16=False, keep_best=False,
+        valid_every=100, save_every=4,
+    )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,6 +24,8 @@ def train(
     steps: Annotated[int | None, typer.Option(help="Steps in all; default from the recipe.", min=1)] = None,
     from_: Annotated[Path | None, typer.Option("--from", help="Start from this run's or model's weights.")] = None,
     bench: Annotated[Path | None, typer.Option(help="A test set (with HR/) to log; it selects nothing.")] = None,
+    valid: Annotated[Path | None, typer.Option(help="A dataset to validate on; default: what DATA holds out.")] = None,
+    features: Annotated[Path | None, typer.Option(help="Weights of the feature network, for recipes with one.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     seed: Annotated[int, typer.Option(help="Same seed, same run.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on stdout.")] = False,
@@ -32,7 +35,7 @@ def train(
         raise UsageError('training needs torch; install it with: pip install "acutance[train]"')
     from acutance.training.loop import train as run
 
-    progress = console.Progress()
+    progress, leads = console.Progress(), os.environ.get("RANK", "0") == "0"
 
     def on_event(event: dict[str, Any]) -> None:
         if json:
@@ -47,11 +50,13 @@ def train(
     with console.stoppable() as stopped:
         try:
             model = run(
-                find_recipe(recipe), data=data, out=out, steps=steps, start=from_, bench=bench,
-                device=device, seed=seed, on_event=on_event, cancelled=lambda: bool(stopped()),
+                find_recipe(recipe), data=data, out=out, steps=steps, start=from_, valid=valid, bench=bench,
+                features=features, device=device, seed=seed, on_event=on_event, cancelled=lambda: bool(stopped()),
             )  # fmt: skip
         except Interrupted as error:
             raise Interrupted(str(error), stopped() or 2) from None
+    if not leads:
+        return
     progress.clear()
     if json:
         console.emit({"event": "done", "model": str(model)})

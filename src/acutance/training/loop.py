@@ -130,14 +130,14 @@ def _resume(state: State, run: Path, recipe: Recipe, steps: int, on_event: Event
     plan = json.loads((run / "run.json").read_text())
     planned = plan.get("steps", steps)
     limit = steps if planned == steps else recipe.schedule.constant_until(min(steps, planned))
+    parallel.wait()  # until everyone has read the plan
     if parallel.leads():
         for candidate in checkpoint.checkpoints(run):
             if checkpoint.step_of(candidate) > limit:  # of a plan that is no longer followed
                 shutil.rmtree(candidate)
         write_json(run / "run.json", plan | {"steps": steps})
+    parallel.wait()
     for candidate in reversed(checkpoint.checkpoints(run)):
-        if checkpoint.step_of(candidate) > limit:
-            continue
         if why := checkpoint.damage(candidate):
             on_event({"event": "warning", "text": f"{candidate}: {why}; using the checkpoint before it"})
             continue

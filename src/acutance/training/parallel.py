@@ -12,7 +12,6 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_gather
 
 from acutance.errors import AcutanceError
 
@@ -48,12 +47,19 @@ def wait() -> None:
 
 
 def gather(x: Tensor) -> Tensor:
-    """``(N, ...)`` of every process as one ``(world N, ...)``, differentiable.
+    """``(N, ...)`` of every process as one ``(world N, ...)``; gradients reach this process's share.
 
-    A mean over it, computed by every process alike, has after ``average_gradients`` the gradient that
-    one process with the whole batch would get.
+    They are multiplied by the number of processes: a term over the global batch, computed by every
+    process alike, then has after ``average_gradients`` the gradient that one process with the whole
+    batch would get.
     """
-    return torch.cat(list(all_gather(x.contiguous()))) if dist.is_initialized() else x
+    if not dist.is_initialized():
+        return x
+    rank, world = place()
+    shares = [torch.empty_like(x) for _ in range(world)]
+    dist.all_gather(shares, x.detach().contiguous())
+    shares[rank] = world * x - (world - 1) * x.detach()
+    return torch.cat(shares)
 
 
 def average_gradients(parameters: Iterable[nn.Parameter]) -> None:

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from torch import nn
-
 from acutance.training.data import Loader
 from acutance.training.objective import Objective
 
@@ -117,7 +115,7 @@ class Recipe:
     source: str
     network: str
     arguments: dict[str, Any]
-    objective: Callable[[nn.Module | None], Objective]
+    objective: Callable[[Any], Objective]
     data: Loader
     schedule: Schedule
     steps: int

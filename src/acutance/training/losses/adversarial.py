@@ -9,7 +9,7 @@ real with fake also have the critic's two halves, ``critic_real`` and ``critic_f
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +19,10 @@ from torch import Tensor
 class Game(Protocol):
     """See the module."""
 
-    relative: ClassVar[bool]
+    @property
+    def relative(self) -> bool:
+        """Whether real is compared with fake."""
+        ...
 
     def critic(self, real: Tensor, fake: Tensor) -> Tensor:
         """What the critic minimises."""

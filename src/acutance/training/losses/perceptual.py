@@ -59,6 +59,10 @@ class Perceptual:
     distance: Distance = l1
     signed: bool = False
 
+    def __repr__(self) -> str:
+        """What is computed, the same text in every process."""
+        return f"Perceptual({self.layers}, {self.distance.__name__}, signed={self.signed})"
+
     def __call__(self, prediction: Tensor, target: Tensor) -> Tensor:
         """A scalar; gradients reach the prediction only."""
         wanted = tuple(name for name, _ in self.layers)

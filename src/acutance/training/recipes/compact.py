@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from torch import nn
-
 from acutance.networks.compact import Compact, start_near_identity
 from acutance.training.data import PairedCrops
 from acutance.training.losses.pixel import l1
@@ -17,7 +15,7 @@ ARGUMENTS = {"scale": 4, "channels": 64, "convolutions": 16}
 def compact() -> Recipe:
     """L1, Muon 0.003, batch 16 of 96-pixel crops, each the most detailed of three drawn."""
 
-    def objective(_: nn.Module | None) -> Regression:
+    def objective(_: None) -> Regression:
         return Regression(
             start_near_identity(Compact(**ARGUMENTS)),
             losses=(("l1", 1.0, l1),),

@@ -16,7 +16,7 @@ from acutance.networks.msrresnet import MSRResNet
 from acutance.networks.rrdb import RRDBNet
 from acutance.training.data import PairedCrops
 from acutance.training.losses.adversarial import RelativisticAverage
-from acutance.training.losses.perceptual import Perceptual, mean_l1
+from acutance.training.losses.perceptual import Perceptual
 from acutance.training.losses.pixel import l1
 from acutance.training.objective import Adversarial, Regression, Term
 from acutance.training.recipe import ConstantThenDecay, Features, MultiStep, Recipe
@@ -79,19 +79,19 @@ def esrgan_small() -> Recipe:
     )  # fmt: skip
 
 
-def _layer(name: str, weight: float = 1.0) -> Callable[[nn.Module | None], Term]:
+def _layer(name: str, weight: float = 1.0) -> Callable[[nn.Module], Term]:
     return lambda features: (
-        "perceptual", weight, Perceptual(features, layers=((name, 1.0),), distance=mean_l1)
+        "perceptual", weight, Perceptual(features=features, layers=((name, 1.0),), distance=l1)
     )  # fmt: skip
 
 
 def _game(
     name: str, network: str, arguments: dict[str, Any], build: Callable[..., nn.Module], features: Features,
-    perceptual: Callable[[nn.Module | None], Term], patch: int = 128,
+    perceptual: Callable[[nn.Module], Term], patch: int = 128,
 ) -> Recipe:  # fmt: skip
     """Adam 1e-4, halved at 50k, 100k, 200k and 300k of 500k; the generator goes first (sec. 4.1, code)."""
 
-    def objective(network: nn.Module | None) -> Adversarial:
+    def objective(network: nn.Module) -> Adversarial:
         return Adversarial(
             build(**arguments), VGGCritic(size=patch), game=RelativisticAverage(halved=True), weight=ADVERSARIAL,
             losses=(perceptual(network), ("l1", PIXEL, l1)), optimizers=(adam(1e-4), adam(1e-4)),

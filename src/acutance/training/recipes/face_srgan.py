@@ -11,7 +11,7 @@ from acutance.networks.critics import PatchCritic
 from acutance.networks.face import FaceGenerator
 from acutance.training.data import WholePictures
 from acutance.training.losses.adversarial import LeastSquaresOnSigmoid
-from acutance.training.losses.perceptual import Perceptual, mean_mse
+from acutance.training.losses.perceptual import Perceptual, mse
 from acutance.training.objective import Adversarial
 from acutance.training.recipe import Features, MultiStep, Recipe
 from acutance.training.recipes.optimizers import adam
@@ -36,8 +36,8 @@ def face_srgan_small() -> Recipe:
 
 
 def _recipe(name: str, arguments: dict[str, Any], *, batch: int, steps: int) -> Recipe:
-    def objective(features: nn.Module | None) -> Adversarial:
-        content = Perceptual(features, layers=(("relu3_3", 1.0),), distance=mean_mse, signed=True)
+    def objective(features: nn.Module) -> Adversarial:
+        content = Perceptual(features=features, layers=(("relu3_3", 1.0),), distance=mse)
         return Adversarial(
             FaceGenerator(**arguments), PatchCritic(), game=LeastSquaresOnSigmoid(), weight=ADVERSARIAL,
             losses=(("vgg33", 1.0, content),), optimizers=(ADAM, ADAM),

@@ -11,7 +11,7 @@ from acutance.networks.critics import SRGANCritic
 from acutance.networks.srresnet import SRResNet
 from acutance.training.data import PairedCrops
 from acutance.training.losses.adversarial import NonSaturating
-from acutance.training.losses.perceptual import Perceptual, mean_mse, srgan_paper
+from acutance.training.losses.perceptual import Perceptual, srgan_paper
 from acutance.training.losses.pixel import mse, total_variation
 from acutance.training.objective import Adversarial, Regression, Term
 from acutance.training.recipe import ConstantThenDecay, Features, MultiStep, Recipe
@@ -37,8 +37,8 @@ def srresnet_vgg22() -> Recipe:
     """SRResNet-VGG22: early features instead of pixels, and a little total variation (sec. 3.3)."""
     recipe = _regression("srresnet_vgg22", FULL, ())
 
-    def objective(features: nn.Module | None) -> Regression:
-        content = Perceptual(features, layers=(("relu2_2", 1.0),), distance=srgan_paper, signed=True)
+    def objective(features: nn.Module) -> Regression:
+        content = Perceptual(features=features, layers=(("relu2_2", 1.0),), distance=srgan_paper, signed=True)
         losses = (("vgg22", 1.0, content), ("total_variation", TOTAL_VARIATION, total_variation))
         return Regression(SRResNet(**FULL), losses=losses, optimizer=adam(1e-4))
 
@@ -48,7 +48,7 @@ def srresnet_vgg22() -> Recipe:
 def srresnet_small() -> Recipe:
     """Half the width, half the blocks, ten times the rate: the effect in half an hour on two cores (ours)."""
 
-    def objective(_: nn.Module | None) -> Regression:
+    def objective(_: None) -> Regression:
         return Regression(SRResNet(**SMALL), losses=(("mse", 1.0, mse),), optimizer=adam(1e-3))
 
     return replace(
@@ -85,12 +85,12 @@ def srgan_small() -> Recipe:
     )  # fmt: skip
 
 
-def _paper(features: nn.Module | None, layer: str) -> Perceptual:
-    return Perceptual(features, layers=((layer, 1.0),), distance=srgan_paper, signed=True)
+def _paper(features: nn.Module, layer: str) -> Perceptual:
+    return Perceptual(features=features, layers=((layer, 1.0),), distance=srgan_paper, signed=True)
 
 
-def _vgg34(features: nn.Module | None) -> Term:
-    return "vgg34", VGG34_WEIGHT, Perceptual(features, layers=(("relu3_4", 1.0),), distance=mean_mse, signed=True)
+def _vgg34(features: nn.Module) -> Term:
+    return "vgg34", VGG34_WEIGHT, Perceptual(features=features, layers=(("relu3_4", 1.0),), distance=mse, signed=True)
 
 
 def _regression(name: str, arguments: dict[str, Any], losses: tuple[Term, ...]) -> Recipe:
@@ -104,7 +104,7 @@ def _regression(name: str, arguments: dict[str, Any], losses: tuple[Term, ...]) 
 def _game(name: str, arguments: dict[str, Any], last: str | None, content) -> Recipe:
     """Adam 1e-4 for 1e5 iterations, then 1e-5 for as many, one critic step per generator step (sec. 3.2)."""
 
-    def objective(features: nn.Module | None) -> Adversarial:
+    def objective(features: nn.Module) -> Adversarial:
         return Adversarial(
             SRResNet(**arguments), SRGANCritic(size=CROPS.patch), game=NonSaturating(), weight=ADVERSARIAL,
             losses=(content(features),), optimizers=(adam(1e-4), adam(1e-4)),

@@ -16,7 +16,7 @@ from acutance.networks.critics import TensorlayerCritic
 from acutance.networks.srresnet import TensorlayerSRResNet
 from acutance.training.data import PairedCrops
 from acutance.training.losses.adversarial import NonSaturating
-from acutance.training.losses.perceptual import Perceptual, mean_mse
+from acutance.training.losses.perceptual import Perceptual
 from acutance.training.losses.pixel import mse
 from acutance.training.objective import Adversarial, Regression
 from acutance.training.recipe import Features, MultiStep, Recipe
@@ -39,8 +39,8 @@ def srgan_tensorlayer_init() -> Recipe:
 def srgan_tensorlayer() -> Recipe:
     """The second stage: squared error + 2e-6 of pool4 features + 1e-3 of the game."""
 
-    def objective(features: nn.Module | None) -> Adversarial:
-        content = Perceptual(features, layers=(("pool4", 1.0),), distance=mean_mse, signed=True)
+    def objective(features: nn.Module) -> Adversarial:
+        content = Perceptual(features=features, layers=(("pool4", 1.0),), distance=mse, signed=True)
         return Adversarial(
             TensorlayerSRResNet(**FULL), TensorlayerCritic(size=CROPS.patch), game=NonSaturating(),
             weight=ADVERSARIAL, losses=(("mse", 1.0, mse), ("vgg", VGG, content)), optimizers=(ADAM, ADAM),
@@ -57,7 +57,7 @@ def srgan_tensorlayer_small() -> Recipe:
     """A quarter of the width and of the crop, without features, from nothing: runs anywhere in minutes (ours)."""
     crops = replace(CROPS, patch=128, batch=8)
 
-    def objective(_: nn.Module | None) -> Adversarial:
+    def objective(_: None) -> Adversarial:
         return Adversarial(
             TensorlayerSRResNet(**SMALL), TensorlayerCritic(size=crops.patch, width=16), game=NonSaturating(),
             weight=ADVERSARIAL, losses=(("mse", 1.0, mse),), optimizers=(adam(1e-3), ADAM),

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from torch import nn
-
 from acutance.degrade.linear import Linear
 from acutance.networks.critics import ConditionalCritic
 from acutance.networks.unet import AdditiveUNet
@@ -44,7 +42,7 @@ def _recipe(
 ) -> Recipe:  # fmt: skip
     losses: tuple[Term, ...] = (("l1", pixel, l1),) if pixel else ()
 
-    def objective(_: nn.Module | None) -> Adversarial:
+    def objective(_: None) -> Adversarial:
         return Adversarial(
             AdditiveUNet(**arguments), ConditionalCritic(size=patch, inject=inject, width=critic_width),
             game=NonSaturating(), weight=1.0, losses=losses, optimizers=(ADAM, ADAM),
