@@ -25,9 +25,10 @@ class WeightFile:
 
 
 _TORCHVISION = "https://download.pytorch.org/models/"
+_JOHNSON = "https://web.eecs.umich.edu/~justincj/models/"
 _LPIPS = "https://github.com/richzhang/PerceptualSimilarity/raw/master/lpips/weights/v0.1/"
 
-# torchvision puts the first eight digits of the SHA-256 into the names.
+# The eight digits in a name are the first of its SHA-256.
 KNOWN: Mapping[str, WeightFile] = {
     "lpips_squeeze_backbone.pth": WeightFile(
         what="SqueezeNet 1.1 features of torchvision",
@@ -64,6 +65,30 @@ KNOWN: Mapping[str, WeightFile] = {
     ),
     "lpips_vgg_v0.1_heads.pth": WeightFile(
         what="LPIPS 0.1 heads for VGG16", licence="BSD-2-Clause", sha256="", published=_LPIPS + "vgg.pth"
+    ),
+    "vgg19-dcbb9e9d.pth": WeightFile(
+        what="VGG19 as torchvision trained it, 575 MB",
+        licence="BSD-3-Clause",
+        sha256="dcbb9e9d",
+        published=_TORCHVISION + "vgg19-dcbb9e9d.pth",
+    ),
+    "vgg19_conv1_1-conv3_4.pth": WeightFile(
+        what="Oxford's VGG19 up to conv3_4",
+        licence="CC BY 4.0",
+        sha256="087a03e5b99b109b4d5a2d7727f953380297672851a1f43ad011c454dd566865",
+        published="github.com/DavidCai1111/vgg19-tensorflowjs-model, converted",
+    ),
+    "vgg19-d01eb7cb.pth": WeightFile(
+        what="Oxford's VGG19, converted from Caffe",
+        licence="CC BY 4.0",
+        sha256="d01eb7cb",
+        published=_JOHNSON + "vgg19-d01eb7cb.pth",
+    ),
+    "VGG16minc_53.pth": WeightFile(
+        what="VGG16 for materials, the MINC network of ESRGAN",
+        licence="unstated",
+        sha256="",
+        published="github.com/XPixelGroup/BasicSR/issues/134, where the link no longer works",
     ),
 }
 

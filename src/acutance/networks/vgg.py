@@ -1,85 +1,167 @@
-"""VGG19 features (Simonyan & Zisserman 2015, configuration E) for perceptual losses and style measures.
+"""VGG19 and VGG16 features (Simonyan & Zisserman 2015, configurations E and D) for perceptual losses and style.
 
-Weights are of the Oxford/Keras kind (keys ``block3_conv4.weight``; input BGR, 0..255, minus the channel
-means) or of torchvision's (keys ``features.16.weight``; input RGB, normalised).
+Weights come in the Oxford/Keras naming (``block3_conv4.weight``), torchvision's (``features.16.weight``)
+or that of ESRGAN's MINC network (``conv53.weight``). What the network was trained to be fed is a value of
+its own, ``Normalisation``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from acutance.errors import BadModel
 
-BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
-LAYERS = tuple(f"conv{b}_{c}" for b, (_, count) in enumerate(BLOCKS, 1) for c in range(1, count + 1))
-OXFORD_MEAN = (103.939, 116.779, 123.68)  # BGR
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+@dataclass(frozen=True, kw_only=True)
+class Normalisation:
+    """RGB in [0, 1] becomes (x - mean) / std, ``bgr``: with the channels reversed first."""
+
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    bgr: bool = False
 
 
-class VGG19(nn.Module):
-    """Frozen features up to ``last`` of RGB ``(N, 3, H, W)`` in [0, 1].
+OXFORD = Normalisation(mean=(103.939 / 255, 116.779 / 255, 123.68 / 255), std=(1 / 255, 1 / 255, 1 / 255), bgr=True)
+"""BGR in 0..255 less the channel means (sec. 2.1; the means of the released networks)."""
+TORCHVISION = Normalisation(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+"""ImageNet's mean and deviation."""
+RAW = Normalisation()
+"""As it comes, whatever its range: ESRGAN's MINC network, the face SRGAN."""
 
-    Returns the wanted layers by name, ``convB_C`` before the ReLU and ``reluB_C`` after it. 20,024,384
-    parameters up to conv5_4. Without ``weights`` the network is random, for tests of shapes only.
+
+@dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """``blocks``: channels and number of convolutions of each, with a pooling between; ``ceil``: an odd row or
+    column at the edge is pooled too; ``normalisation`` where the weights do not say."""
+
+    name: str
+    blocks: tuple[tuple[int, int], ...]
+    ceil: bool = False
+    normalisation: Normalisation = OXFORD
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The convolutions by name.
+
+        >>> MINC.layers[-3:]
+        ('conv5_1', 'conv5_2', 'conv5_3')
+        """
+        return tuple(f"conv{b}_{c}" for b, (_, count) in enumerate(self.blocks, 1) for c in range(1, count + 1))
+
+
+E = Configuration(name="VGG19", blocks=((64, 2), (128, 2), (256, 4), (512, 4), (512, 4)))
+D = Configuration(name="VGG16", blocks=((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)))
+MINC = Configuration(name="VGG16 (MINC)", blocks=D.blocks, ceil=True, normalisation=RAW)
+"""Trained to tell materials (Bell et al. 2015); ESRGAN's MINC loss (sec. 3.3) compares conv5_3 before its ReLU."""
+
+
+class VGG(nn.Module):
+    """Frozen features up to ``last`` of RGB ``(N, 3, H, W)``, in [0, 1] unless ``normalisation`` is raw.
+
+    Returns the wanted layers by name, ``convB_C`` before the ReLU and ``reluB_C`` after it, and computes
+    no deeper than they need. 20,024,384 parameters up to VGG19's conv5_4, 14,714,688 up to VGG16's
+    conv5_3. Without ``weights`` the network is random, for tests of shapes only. ``normalisation`` is by
+    default the one that goes with the naming of the weights; give it where that says nothing, as for
+    Oxford weights under torchvision's names.
     """
 
-    def __init__(self, *, last: str = "conv5_4", weights: Mapping[str, Tensor] | None = None) -> None:
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        configuration: Configuration = E,
+        *,
+        last: str,
+        weights: Mapping[str, Tensor] | None = None,
+        normalisation: Normalisation | None = None,
+    ) -> None:
         super().__init__()
-        if last not in LAYERS:
-            raise ValueError(f"no layer {last}; VGG19 has {', '.join(LAYERS)}")
-        self.names = LAYERS[: LAYERS.index(last) + 1]
+        if last not in configuration.layers:
+            raise ValueError(f"no layer {last}; {configuration.name} has {', '.join(configuration.layers)}")
+        self.configuration = configuration
+        self.names = configuration.layers[: configuration.layers.index(last) + 1]
         self.layers = nn.ModuleDict()
         before = 3
         for name in self.names:
-            after = BLOCKS[int(name[4]) - 1][0]
+            after = configuration.blocks[int(name[4]) - 1][0]
             self.layers[name] = nn.Conv2d(before, after, 3, padding=1)
             before = after
-        self.oxford = True
+        keys, natural = _naming(configuration, weights or {})
         if weights is not None:
-            self._load(weights)
+            self._load(weights, keys)
+        self.normalisation = normalisation or natural
+        for name in ("mean", "std"):
+            value = torch.tensor(getattr(self.normalisation, name)).view(1, 3, 1, 1)
+            self.register_buffer(name, value, persistent=False)
         self.requires_grad_(False).eval()
 
-    def _load(self, stored: Mapping[str, Tensor]) -> None:
-        self.oxford = "block1_conv1.weight" in stored
-        for index, name in enumerate(self.names):
-            key = f"block{name[4]}_{name[:4]}{name[6]}" if self.oxford else f"features.{_torchvision(index)}"
-            layer = self.layers[name]
+    def _load(self, stored: Mapping[str, Tensor], keys: Mapping[str, str]) -> None:
+        for name in self.names:
+            layer, key = self.layers[name], keys[name]
             assert isinstance(layer, nn.Conv2d) and layer.bias is not None
-            try:
-                layer.weight.data.copy_(stored[f"{key}.weight"])
-                layer.bias.data.copy_(stored[f"{key}.bias"])
-            except (KeyError, RuntimeError) as error:
-                raise BadModel(f"no fitting {key} among the VGG19 weights; {self.names[-1]} needs it") from error
+            weight, bias = stored.get(f"{key}.weight"), stored.get(f"{key}.bias")
+            if not (_fits(weight, layer.weight) and _fits(bias, layer.bias)):
+                raise BadModel(
+                    f"no fitting {key} among the {self.configuration.name} weights; {self.names[-1]} needs it"
+                )
+            assert weight is not None and bias is not None
+            layer.weight.data.copy_(weight)
+            layer.bias.data.copy_(bias)
 
-    def forward(self, x: Tensor, wanted: tuple[str, ...]) -> dict[str, Tensor]:
+    def forward(self, x: Tensor, wanted: Iterable[str]) -> dict[str, Tensor]:
         """See the class."""
-        x = self._normalised(x)
+        left = set(wanted)
+        if unknown := left - {*self.names, *(name.replace("conv", "relu") for name in self.names)}:
+            raise ValueError(f"no layer {', '.join(sorted(unknown))}; this network ends at {self.names[-1]}")
+        x = ((x.flip(1) if self.normalisation.bgr else x) - self.mean) / self.std
         found: dict[str, Tensor] = {}
         for name in self.names:
             if name.endswith("_1") and name != "conv1_1":
-                x = F.max_pool2d(x, 2)
+                x = F.max_pool2d(x, 2, ceil_mode=self.configuration.ceil)
             x = self.layers[name](x)
-            if name in wanted:
-                found[name] = x
-            x = F.relu(x)
-            if (after := name.replace("conv", "relu")) in wanted:
-                found[after] = x
+            for layer in (name, name.replace("conv", "relu")):
+                x = F.relu(x) if layer != name else x
+                if layer in left:
+                    found[layer] = x
+                    left.remove(layer)
+                if not left:
+                    return found
         return found
 
-    def _normalised(self, x: Tensor) -> Tensor:
-        if self.oxford:
-            return x.flip(1) * 255 - x.new_tensor(OXFORD_MEAN).view(1, 3, 1, 1)
-        return (x - x.new_tensor(IMAGENET_MEAN).view(1, 3, 1, 1)) / x.new_tensor(IMAGENET_STD).view(1, 3, 1, 1)
+
+class VGG19(VGG):
+    """Configuration E; see ``VGG``."""
+
+    def __init__(
+        self,
+        *,
+        last: str = "conv5_4",
+        weights: Mapping[str, Tensor] | None = None,
+        normalisation: Normalisation | None = None,
+    ) -> None:
+        super().__init__(E, last=last, weights=weights, normalisation=normalisation)
 
 
-def _torchvision(index: int) -> int:
-    """The position in torchvision's ``features`` of the convolution number ``index``.
+def _fits(stored: object, own: Tensor) -> bool:
+    return isinstance(stored, Tensor) and stored.shape == own.shape
 
-    >>> [_torchvision(i) for i in (0, 1, 2, 15)]
-    [0, 2, 5, 34]
+
+def _naming(configuration: Configuration, stored: Mapping[str, Tensor]) -> tuple[dict[str, str], Normalisation]:
+    """What the layers are called among the weights, and the normalisation that goes with such names.
+
+    >>> _naming(E, {"features.0.weight": torch.zeros(1)})[0]["conv3_4"]
+    'features.16'
     """
-    pools = sum(1 for name in LAYERS[1 : index + 1] if name.endswith("_1"))
-    return 2 * index + pools
+    layers = configuration.layers
+    if "features.0.weight" in stored:
+        pools = [sum(n.endswith("_1") for n in layers[1 : i + 1]) for i in range(len(layers))]
+        return {n: f"features.{2 * i + pools[i]}" for i, n in enumerate(layers)}, TORCHVISION
+    if "conv11.weight" in stored:
+        return {n: n.replace("_", "") for n in layers}, RAW
+    return {n: f"block{n[4]}_conv{n[6]}" for n in layers}, configuration.normalisation
