@@ -48,13 +48,14 @@ def unpack(
     limits: Limits,
     *,
     wanted: Callable[[str], bool] = lambda name: True,
+    finish: Callable[[Path], object] = lambda folder: None,
     option: str = "-o",
     on_event: Callable[[dict[str, Any]], None] = lambda event: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> int:
     """Unpack the ``wanted`` names of a zip or tar.gz into the new ``folder``; returns how many files.
 
-    It is built as ``folder.tmp`` and renamed when complete. Times, owners and permissions are not taken
+    It is built as ``folder.tmp``, given to ``finish`` and renamed when complete. Times, owners and permissions are not taken
     over. Raises ``BadInput`` for damage, links, devices and names that lead elsewhere, ``OverLimit`` past
     ``limits``, ``ResourceError`` for the disk, ``Interrupted`` on ``cancelled()``.
     """
@@ -68,6 +69,7 @@ def unpack(
             temporary.mkdir(parents=True)
             members = _zip_members(archive) if zipfile.is_zipfile(archive) else _tar_members(archive, limits)
             count = _write(archive, members, temporary, limits, wanted, option, on_event, cancelled)
+            finish(temporary)
             if hasattr(os, "sync"):
                 os.sync()  # all at once: one by one, ten thousand small files take minutes
             os.rename(temporary, folder)
@@ -93,6 +95,7 @@ def _write(
     cancelled: Callable[[], bool],
 ) -> int:
     size = files = written = 0
+    total = archive.stat().st_size  # pictures hardly shrink when packed, so this tells how far it is
     check_room(folder, SPARE, folder.name, option)
     for member in members:
         files, size = files + 1, size + member.size
@@ -110,7 +113,7 @@ def _write(
             raise Interrupted(f"{archive.name}: stopped while unpacking; run the same command again")
         if written % 50 == 0:
             check_room(folder, member.size + SPARE, folder.name, option)
-            on_event({"event": "unpacking", "file": archive.name, "files": written, "bytes": size})
+            on_event({"event": "unpacking", "file": archive.name, "done": min(size, total), "total": total})
         _copy(archive, member, folder / member.name)
         written += 1
     return written

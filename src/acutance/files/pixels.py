@@ -91,7 +91,7 @@ def _pillow(path: Path) -> Iterator[Any]:
     try:
         from PIL import Image, UnidentifiedImageError  # type: ignore[import-not-found,unused-ignore]
     except ImportError:
-        raise UsageError(f"{path}: reading it needs Pillow; install it with: pip install pillow") from None
+        raise BadInput(f"{path}: reading it needs Pillow; install it with: pip install pillow") from None
 
     with open(path, "rb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -7,8 +7,9 @@ that verify the archive, MIRFLICKR's MD5 from its own page.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from acutance.files.atomic import resource_error
 from acutance.files.download import Terms, fetch
 from acutance.files.limits import check_room
 from acutance.files.pixels import read_size
-from acutance.files.remote import Remote, amount
+from acutance.files.remote import Remote
 from acutance.training.prepare import find_pictures
 
 ETH = "https://data.vision.ee.ethz.ch/cvl/DIV2K"
@@ -80,7 +81,7 @@ ROWS = (
     ),
     Dataset(
         name="mirflickr25k", what="25,000 photographs from Flickr, 500 pixels, JPEG", pictures=25_000,
-        terms="Creative Commons, each its own; the photographers are named in meta/license",
+        terms="Creative Commons, each its own; the photographers are named in its licence files",
         page="https://press.liacs.nl/mirflickr/", skip=("*/meta/tags*", "*/meta/exif*"),
         remote=Remote(
             url="https://press.liacs.nl/mirflickr/mirflickr25k.v3b/mirflickr25k.zip", size=3_069_184_257,
@@ -102,13 +103,15 @@ ROWS = (
         ),
     ),
     Dataset(
-        name="flickr2k", what="2,650 photographs, 2K, PNG", pictures=2650, terms="academic research",
+        name="flickr2k", what="2,650 photographs, 2K, PNG", pictures=2650,
+        terms="none stated; the pictures belong to their photographers",
         page="https://cv.snu.ac.kr/research/EDSR/Flickr2K.tar",
-        how=("Fetch Flickr2K.tar (EDSR's authors host it, about 20 GB) and unpack it: tar xf Flickr2K.tar",
+        how=("Fetch Flickr2K.tar from the page (EDSR's authors host it) and unpack it: tar xf Flickr2K.tar",
              "Train on Flickr2K/Flickr2K_HR; it and DIV2K together are the DF2K of ESRGAN."),
     ),
     Dataset(
-        name="ost", what="10,324 outdoor photographs in seven kinds, PNG", pictures=10_324, terms="academic research",
+        name="ost", what="10,324 outdoor photographs in seven kinds, PNG", pictures=10_324,
+        terms="none stated; collected by search engines",
         page="https://github.com/xinntao/SFTGAN#ost-dataset",
         how=("Follow the page's link to OutdoorSceneTrain_v2 and unpack its seven archives into one folder.",
              "Leave OutdoorSceneTest300 out: it is a test set."),
@@ -138,36 +141,49 @@ def find(name: str) -> Dataset:
 def get(dataset: Dataset, folder: Path, terms: Terms) -> dict[str, Any]:
     """Fetch, check and unpack ``dataset`` into ``folder/NAME``; what is there already is kept.
 
-    Returns ``path``, ``pictures``, ``left_out`` (reason -> count), ``checked`` and ``fetched``.
+    Returns ``path``, ``pictures``, ``left_out`` (reason -> count), ``checked`` and ``fetched``. The
+    folder's ``SOURCE.json`` says where its pictures are from.
     """
     remote, path = dataset.remote, folder / dataset.name
     assert remote is not None and remote.size is not None
-    left_out = dict.fromkeys((reason for _, reason in dataset.leave_out), 0)
+    archive, source = folder / (dataset.name + Path(remote.url).suffix), path / "SOURCE.json"
     fetched = not path.exists()
     if fetched:
-        archive = folder / (dataset.name + ("".join(Path(remote.url).suffixes[-1:])))
         _room(archive, 2 * remote.size, terms.option)
         fetch(remote, archive, terms)
-
-        def wanted(name: str) -> bool:
-            if any(fnmatchcase(name, pattern) for pattern in dataset.skip):
-                return False
-            for pattern, reason in dataset.leave_out:
-                if fnmatchcase(name, pattern):
-                    left_out[reason] += 1
-                    return False
-            return True
-
-        limits = archives.Limits(4 * remote.size + (64 << 20))
-        archives.unpack(archive, path, limits, wanted=wanted, option=terms.option,
-                        on_event=terms.on_event, cancelled=terms.cancelled)  # fmt: skip
-        archive.unlink()
+        _unpack(dataset, remote, archive, path, terms)
+    if source.exists():  # so it was unpacked from this archive, now or by a process that ended right then
+        archive.unlink(missing_ok=True)
     count = len(find_pictures([path])) if path.is_dir() else 0
     if count < dataset.pictures:
         raise BadInput(
-            f"{path}: holds {count:,} of {dataset.pictures:,} pictures; remove the folder and run the same command again"
+            f"{path}: holds {count:,} of {dataset.pictures:,} pictures; "
+            "remove the folder, then run the same command again"
         )
+    left_out = json.loads(source.read_bytes())["left_out"] if source.exists() else {}
     return {"path": path, "pictures": count, "left_out": left_out, "checked": remote.checks, "fetched": fetched}
+
+
+def _unpack(dataset: Dataset, remote: Remote, archive: Path, path: Path, terms: Terms) -> None:
+    """Unpack what is of use, and note where it is from and how many pictures were left out."""
+    assert remote.size is not None
+    left_out = {reason: 0 for _, reason in dataset.leave_out}
+
+    def wanted(name: str) -> bool:
+        if any(fnmatchcase(name, pattern) for pattern in dataset.skip):
+            return False
+        for pattern, reason in dataset.leave_out:
+            if fnmatchcase(name, pattern):
+                left_out[reason] += 1
+                return False
+        return True
+
+    def finish(folder: Path) -> None:
+        facts = {**asdict(remote), "terms": dataset.terms, "page": dataset.page, "left_out": left_out}
+        (folder / "SOURCE.json").write_text(json.dumps(facts, indent=1))
+
+    archives.unpack(archive, path, archives.Limits(4 * remote.size + (64 << 20)), wanted=wanted, finish=finish,
+                    option=terms.option, on_event=terms.on_event, cancelled=terms.cancelled)  # fmt: skip
 
 
 def _room(archive: Path, needed: int, option: str) -> None:
@@ -201,6 +217,3 @@ def next_command(dataset: Dataset, path: Path) -> str:
         source = path.with_name(dataset.lr_of)
         return f"acutance prepare {source} --lr {path} --scale 4 -o {path}-pack"
     return f"acutance prepare {path} -o {path}-pack"
-
-
-__all__ = ["DATASETS", "Dataset", "Terms", "amount", "check_folder", "find", "get", "next_command"]
