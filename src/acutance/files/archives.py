@@ -55,9 +55,10 @@ def unpack(
 ) -> int:
     """Unpack the ``wanted`` names of a zip or tar.gz into the new ``folder``; returns how many files.
 
-    It is built as ``folder.tmp``, given to ``finish`` and renamed when complete. Times, owners and permissions are not taken
-    over. Raises ``BadInput`` for damage, links, devices and names that lead elsewhere, ``OverLimit`` past
-    ``limits``, ``ResourceError`` for the disk, ``Interrupted`` on ``cancelled()``.
+    It is built as ``folder.tmp``, given to ``finish`` and renamed when complete. Times, owners and
+    permissions are not taken over. Raises ``BadInput`` for damage, links, devices and names that lead
+    elsewhere, ``OverLimit`` past ``limits``, ``ResourceError`` for the disk, ``Interrupted`` on
+    ``cancelled()``.
     """
     if folder.exists():
         raise UsageError(f"{folder}: is there already; remove it or choose another folder with {option}")

@@ -165,9 +165,7 @@ class _Fetch:
         if error.code in PASSING:
             after = error.headers.get("Retry-After", "")
             raise _Dropped(answer, float(after) if after.isdecimal() else None)
-        raise ResourceError(
-            f"{self.remote.url}: {answer}; the file may have moved: see whether there is a newer version"
-        )
+        raise ResourceError(f"{self.remote.url}: {answer}; open the address in a browser to see what became of it")
 
     def _accept(self, response: Any, offset: int) -> None:
         """See whether the answer continues what is there; if not, begin anew. Refuse another file."""

@@ -160,8 +160,15 @@ def get(dataset: Dataset, folder: Path, terms: Terms) -> dict[str, Any]:
             f"{path}: holds {count:,} of {dataset.pictures:,} pictures; "
             "remove the folder, then run the same command again"
         )
-    left_out = json.loads(source.read_bytes())["left_out"] if source.exists() else {}
-    return {"path": path, "pictures": count, "left_out": left_out, "checked": remote.checks, "fetched": fetched}
+    return {"path": path, "pictures": count, "left_out": _left_out(source), "checked": remote.checks,
+            "fetched": fetched}  # fmt: skip
+
+
+def _left_out(source: Path) -> dict[str, int]:
+    try:
+        return dict(json.loads(source.read_bytes())["left_out"])
+    except (OSError, ValueError, KeyError, TypeError):  # not unpacked by us, or changed since
+        return {}
 
 
 def _unpack(dataset: Dataset, remote: Remote, archive: Path, path: Path, terms: Terms) -> None:
