@@ -75,9 +75,9 @@ def _fetch(row: Dataset, to: Path, json: bool) -> None:
         console.emit({"event": "done", **found, "terms": row.terms, "next": command})
         return
     checked = f"fetched, {found['checked']} checked" if found["fetched"] else "already there"
-    console.say(f"{found['path']}: {found['pictures']:,} pictures ({checked})")
+    console.say(f"{found['path']}: {_pictures(found['pictures'])} ({checked})")
     for reason, count in found["left_out"].items():
-        console.say(f"left out: {count} {'pictures' if count != 1 else 'picture'}, {reason}")
+        console.say(f"left out: {_pictures(count)}, {reason}")
     if "SHA-256" not in found["checked"]:
         console.say(f"no SHA-256 of it is published; {found['checked']} were compared")
     console.say(f"terms: {row.terms} ({row.page})")
@@ -110,11 +110,15 @@ def _by_hand(row: Dataset, folder: Path | None, json: bool) -> None:
     if json:
         return
     console.say(
-        f"{folder}: {found['pictures']:,} pictures of {row.pictures:,}, smallest side {found['smallest']} pixels, "
+        f"{folder}: {_pictures(found['pictures'])} of {row.pictures:,}, smallest side {found['smallest']} pixels, "
         f"{len(found['unreadable'])} unreadable (only headers were read)"
     )
     console.say(f"terms: {row.terms} ({row.page})")
     console.say(f"next: {command}")
+
+
+def _pictures(count: int) -> str:
+    return f"{count:,} picture{'s' * (count != 1)}"
 
 
 class _Report:
