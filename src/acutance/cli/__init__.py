@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from acutance.cli import console, doctor, evaluate, models, prepare, train, upscale
+from acutance.cli import console, datasets, doctor, evaluate, models, prepare, train, upscale
 from acutance.errors import AcutanceError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ COMMANDS = {
 }
 for command, summary in COMMANDS.items():
     app.command(short_help=summary)(command)
+app.add_typer(datasets.app, name="datasets", short_help="List and fetch public training photographs.")
 
 
 def main() -> None:

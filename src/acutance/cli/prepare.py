@@ -9,29 +9,83 @@ import typer
 
 from acutance.cli import console
 
+NAMED = 10  # how many of the files left out, or of the pairs that do not fit, are named
+
 
 def prepare(
     photos: Annotated[list[Path], typer.Argument(help="Pictures or folders of pictures.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", "-o", help="The dataset folder to make.", show_default=False)],
+    crop: Annotated[
+        int, typer.Option(help="Store squares of this many pixels instead of whole pictures.", show_default=False)
+    ] = 0,
+    step: Annotated[
+        int, typer.Option(help="Pixels from one square to the next; default: side by side.", show_default=False)
+    ] = 0,
+    lr: Annotated[Path | None, typer.Option(help="A folder of ready-made low-resolution partners.")] = None,
+    scale: Annotated[int, typer.Option(help="How many times smaller the partners are.", show_default=False)] = 0,
+    skip_unpaired: Annotated[
+        bool, typer.Option("--skip-unpaired", help="Leave out pictures without a fitting partner.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on stdout.")] = False,
 ) -> None:
     """Pack photographs for training: checked, counted, hashed, a few held out for validation."""
     from acutance.training.prepare import prepare as pack
 
-    progress = console.Progress()
+    report = _Report(json)
+    try:
+        manifest = pack(
+            photos, out, crop=crop, step=step, lr=lr, scale=scale, skip_unpaired=skip_unpaired, on_event=report
+        )
+    finally:
+        report.progress.clear()
+    report.close(manifest, out)
 
-    def on_event(event: dict[str, Any]) -> None:
-        progress.show(event["done"] / event["total"], event["name"])
-        if json:
+
+class _Report:
+    """Turns events into progress and lines, and the manifest into a summary."""
+
+    def __init__(self, json: bool) -> None:
+        self.json, self.progress, self.unpaired = json, console.Progress(), 0
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        if self.json:
             console.emit(event)
+        if event["event"] == "unpaired":
+            self.unpaired += 1
+            self._name(self.unpaired, f"{event['name']} {event['reason']}")
+            return
+        text = f"looking at {event['name']}" if event["event"] == "scan" else event["name"]
+        self.progress.show(event["done"] / event["total"], text)
 
-    manifest = pack(photos, out, on_event=on_event)
-    progress.clear()
-    items, skipped = manifest["items"], manifest["skipped"]
-    held = sum(item["valid"] for item in items)
-    megapixels = sum(item["width"] * item["height"] for item in items) / 1e6
-    for skip in skipped[:10]:
-        console.say(f"left out {skip['name']}: {skip['reason']}")
-    if json:
-        console.emit({"event": "done", "pictures": len(items), "held_out": held, "skipped": skipped})
-    console.say(f"{out}: {len(items)} pictures, {megapixels:.0f} megapixels, {held} held out; {len(skipped)} left out")
+    def _name(self, number: int, text: str) -> None:
+        if number <= NAMED and not self.json:
+            self.progress.clear()
+            console.say(text)
+
+    def close(self, manifest: dict[str, Any], out: Path) -> None:
+        """What went in, what did not and why."""
+        items, skipped, counts = manifest["items"], manifest["skipped"], manifest["counts"]
+        held = sum(item["valid"] for item in items)
+        if self.json:
+            console.emit({"event": "done", "pictures": len(items), "held_out": held, "counts": counts,
+                          "spare_lr": manifest["spare_lr"], "skipped": skipped})  # fmt: skip
+            return
+        named = [skip for skip in skipped if skip["kind"] not in ("unpaired", "blank crop")]
+        for number, skip in enumerate(named, 1):
+            self._name(number, f"left out {_once(skip)}")
+        if len(named) > NAMED:
+            console.say(f"... and {len(named) - NAMED} more; all are named in {out / 'manifest.json'}")
+        if manifest["spare_lr"]:
+            console.say(f"{manifest['spare_lr']} low-resolution files were not used")
+        what = f"squares of {manifest['crop']} pixels" if manifest["crop"] else "pictures"
+        megapixels = sum(item["width"] * item["height"] for item in items) / 1e6
+        why = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+        console.say(
+            f"{out}: {len(items)} {what}{' in pairs' if manifest['scale'] else ''}, {megapixels:.0f} megapixels, "
+            f"{held} held out for validation; left out: {why or 'none'}"
+        )
+
+
+def _once(skip: dict[str, str]) -> str:
+    """The file and the reason, without naming the file twice."""
+    return f"{skip['name']}: {skip['reason'].removeprefix(skip['name'] + ': ')}"

@@ -89,12 +89,15 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def resource_error(error: OSError, path: Path) -> ResourceError:
-    """Turn an operating-system error about ``path`` into one line with a remedy."""
+def resource_error(error: OSError, path: Path, option: str = "-o") -> ResourceError:
+    """Turn an operating-system error about ``path`` into one line with a remedy.
+
+    ``option``: what the command calls the choice of another folder.
+    """
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskFull(f"{path}: the disk is full; free some space and run the same command again")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return ResourceError(f"{path}: cannot be written ({error.strerror}); choose another folder with -o")
+        return ResourceError(f"{path}: cannot be written ({error.strerror}); choose another folder with {option}")
     if error.errno == errno.EFBIG:
         return ResourceError(f"{path}: grew past the largest file this disk or account allows")
     return ResourceError(f"{path}: cannot be written ({error.strerror or error})")

@@ -55,11 +55,11 @@ def format_of(path: Path) -> str:
         ) from None
 
 
-def check_room(folder: Path, needed: int, what: str) -> None:
+def check_room(folder: Path, needed: int, what: str, option: str = "-o") -> None:
     """Refuse when ``folder``'s disk has less than ``needed`` bytes free."""
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise DiskFull(
             f"{folder}: {what} needs about {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free; "
-            "free some space or choose another folder with -o"
+            f"free some space or choose another folder with {option}"
         )

@@ -6,26 +6,101 @@ one falls back to Pillow, so that a bare training machine needs no libvips.
 
 from __future__ import annotations
 
+import contextlib
+import io
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from acutance.errors import BadInput
+from acutance.errors import BadInput, OverLimit, UsageError
+from acutance.files.atomic import atomic_path
+from acutance.files.limits import MAX_MEGAPIXELS
 
 try:
     from acutance.files import vips
 except ImportError:  # libvips is not installed
     vips = None  # type: ignore[assignment]
 
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "BMP")  # what Pillow may try
+TURNED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
+
 
 def read_rgb8(path: Path) -> np.ndarray:
-    """Decode ``path`` upright to uint8 ``(H, W, 3)``; alpha is dropped. Raises ``BadInput``."""
-    if vips is not None:
-        return vips.read_rgb8(path)
-    from PIL import Image, ImageOps  # type: ignore[import-not-found,unused-ignore]
+    """Decode ``path`` upright to uint8 ``(H, W, 3)``; alpha is dropped. Raises ``BadInput``.
 
+    16-bit samples keep their upper eight bits. Where Pillow reads, CMYK is converted without a profile.
+    """
+    if vips is not None and _vips_reads(path):
+        return vips.read_rgb8(path)
+    from PIL import ImageOps  # type: ignore[import-not-found,unused-ignore]
+
+    with _pillow(path) as picture:
+        if picture.mode.startswith("I"):
+            grey = np.asarray(ImageOps.exif_transpose(picture))
+            if grey.min(initial=0) < 0 or grey.max(initial=0) > 65_535:
+                raise BadInput(f"{path}: has samples of more than 16 bits; save it with 16 or 8")
+            return np.repeat((grey >> 8).astype(np.uint8)[..., None], 3, axis=2)
+        if picture.mode == "F":
+            raise BadInput(f"{path}: has floating-point samples; save it with 16 or 8 bits")
+        upright = ImageOps.exif_transpose(picture)
+        if upright.mode in ("LA", "PA", "RGBa") or "transparency" in upright.info:
+            upright = upright.convert("RGBA")  # straight to RGB, Pillow would mix some of these with black
+        return np.array(upright.convert("RGB"))
+
+
+def read_size(path: Path) -> tuple[int, int]:
+    """``(width, height)`` of ``path`` when upright, from its header alone. Raises ``BadInput``."""
+    if vips is not None and _vips_reads(path):
+        width, height = vips.read_size(path)
+    else:
+        with _pillow(path) as picture:
+            width, height = picture.size
+            if picture.getexif().get(0x0112) in TURNED:
+                width, height = height, width
+    if width * height > MAX_MEGAPIXELS * 1e6:
+        raise OverLimit(f"{path}: {width}x{height} is more than {MAX_MEGAPIXELS} megapixels; cut it into parts")
+    return width, height
+
+
+def write_png(path: Path, rgb: np.ndarray) -> None:
+    """Write uint8 ``(H, W, 3)`` to ``path``, whole or not at all. Raises ``ResourceError``."""
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:
+        raise UsageError(f"{path}: a picture is uint8 (H, W, 3), not {rgb.dtype} {rgb.shape}")
+    if vips is not None:
+        data = vips.png(np.ascontiguousarray(rgb))
+    else:
+        from PIL import Image  # type: ignore[import-not-found,unused-ignore]
+
+        memory = io.BytesIO()
+        Image.fromarray(rgb).save(memory, "PNG")
+        data = memory.getvalue()
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def _vips_reads(path: Path) -> bool:
+    return path.suffix.lower() != ".bmp"
+
+
+@contextlib.contextmanager
+def _pillow(path: Path) -> Iterator[Any]:
+    """Open ``path`` with Pillow; whatever it raises becomes ``BadInput``, except what the disk says."""
     try:
-        with Image.open(path) as picture:
-            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
-    except Exception as error:
-        raise BadInput(f"{path}: cannot be read ({error})") from error
+        from PIL import Image, UnidentifiedImageError  # type: ignore[import-not-found,unused-ignore]
+    except ImportError:
+        raise BadInput(f"{path}: reading it needs Pillow; install it with: pip install pillow") from None
+
+    with open(path, "rb") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(file, formats=FORMATS) as picture:
+                yield picture
+        except BadInput:
+            raise
+        except UnidentifiedImageError:
+            raise BadInput(f"{path}: cannot be read (not a picture in a known format)") from None
+        except Exception as error:
+            raise BadInput(f"{path}: cannot be read ({' '.join(str(error).split())})") from error

@@ -52,3 +52,20 @@ def read_rgb8(path: Path) -> np.ndarray:
         return image.cast("uchar").numpy()
     except pyvips.Error as error:
         raise BadInput(f"{path}: cannot be read ({reason(error)})") from error
+
+
+def read_size(path: Path) -> tuple[int, int]:
+    """``(width, height)`` of ``path`` when upright, from its header alone."""
+    try:
+        image = load(path)
+        turned = image.get_typeof("orientation") and image.get("orientation") in (5, 6, 7, 8)
+        return (image.height, image.width) if turned else (image.width, image.height)
+    except pyvips.Error as error:
+        raise BadInput(f"{path}: cannot be read ({reason(error)})") from error
+
+
+def png(rgb: np.ndarray) -> bytes:
+    """uint8 RGB ``(H, W, 3)`` as the bytes of a PNG."""
+    height, width, _ = rgb.shape
+    image: VipsImage = pyvips.Image.new_from_memory(rgb.data, width, height, 3, "uchar")
+    return image.copy(interpretation="srgb").pngsave_buffer()

@@ -59,6 +59,17 @@ class Pack:
         flat = self.shards[item["shard"]][item["offset"] : item["offset"] + count]
         return flat.reshape(item["height"], item["width"], 3)
 
+    def lr_picture(self, item: dict) -> np.ndarray:
+        """The ready-made low-resolution partner of one picture, uint8 ``(h, w, 3)``, mapped from disk.
+
+        Raises ``BadInput`` where the dataset was made without partners.
+        """
+        lr = item.get("lr")
+        if lr is None:
+            raise BadInput(f"{item['name']}: has no low-resolution partner; prepare with --lr FOLDER --scale S")
+        flat = self.shards[lr["shard"]][lr["offset"] : lr["offset"] + lr["height"] * lr["width"] * 3]
+        return flat.reshape(lr["height"], lr["width"], 3)
+
     def cells(self, item: dict) -> np.ndarray:
         """The detail of each cell of one picture, uint8."""
         rows, columns = item["height"] // self.cell, item["width"] // self.cell
