@@ -99,7 +99,7 @@ def _finite_output(graph: ov.Model) -> ov.Model:
     """Add a second output, the sum of all samples: finite if and only if they all are."""
     from openvino import opset13 as op
 
-    result = graph.output(0).get_node().input_value(0)
+    result = _in_fp32(op, graph)
     return ov.Model([result, _total(op, result)], graph.get_parameters(), "checked")  # pyright: ignore
 
 
@@ -117,12 +117,29 @@ def _uint8_ports(graph: ov.Model) -> ov.Model:
     planes = op.transpose(op.convert(levels, "f32"), np.array([0, 3, 1, 2]))
     unit = op.multiply(planes, np.float32(1 / 255))
     for target in list(parameter.output(0).get_target_inputs()):
-        target.replace_source_output(unit.output(0))
-    result = graph.output(0).get_node().input_value(0)
+        node = target.get_node()
+        if node.get_type_name() == "Interpolate":  # runs in bf16 whatever is asked, so it gets whole levels too
+            users = list(node.output(0).get_target_inputs())
+            target.replace_source_output(planes.output(0))
+            scaled = op.multiply(node.output(0), np.float32(1 / 255))
+            for user in users:
+                user.replace_source_output(scaled.output(0))
+        else:
+            target.replace_source_output(unit.output(0))
+    result = _in_fp32(op, graph)
     level = op.clamp(op.multiply(result, np.float32(255)), 0.0, 255.0)
     pixels = op.convert(op.round(level, "half_to_even"), "u8")
     interleaved = op.transpose(pixels, np.array([0, 2, 3, 1]))
     return ov.Model([interleaved.output(0), _total(op, result)], [levels], "uint8")  # pyright: ignore
+
+
+def _in_fp32(op, graph: ov.Model):
+    """The graph's result behind a PReLU of slope 1, which changes nothing but its precision.
+
+    Under bf16 a convolution writes bf16, a step of one 8-bit level near white, unless an operation that
+    stays in fp32 is fused into it: everything after the last convolution does.
+    """
+    return op.prelu(graph.output(0).get_node().input_value(0), np.ones(1, np.float32)).output(0)
 
 
 def _total(op, result):

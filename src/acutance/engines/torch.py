@@ -32,6 +32,7 @@ class TorchEngine:
         import torch
 
         from acutance.networks import NETWORKS
+        from acutance.networks.ranges import UnitRange
 
         if model.network not in NETWORKS:
             raise BadModel(f"{model.path}: needs a network called {model.network}, unknown to this version")
@@ -39,10 +40,15 @@ class TorchEngine:
         self._torch = torch
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         try:
-            network = NETWORKS[model.network](**model.arguments).eval().to(self._device)
-            network.load_state_dict({name: torch.from_numpy(w) for name, w in model.weights.items()})
-        except (RuntimeError, TypeError, ValueError) as error:
+            with torch.device("meta"):  # shapes only: a network that its weights do not fill costs nothing
+                network = NETWORKS[model.network](**model.arguments).eval()
+            weights = {name: torch.from_numpy(tensor) for name, tensor in model.weights.items()}
+            counters = {key for key in network.state_dict() if key.endswith("num_batches_tracked")}
+            weights |= {key: torch.zeros((), dtype=torch.int64) for key in counters}  # only training counts
+            network.load_state_dict(weights, assign=True)
+        except (RuntimeError, TypeError, ValueError, KeyError, IndexError) as error:
             raise BadModel(f"{model.path}: its weights do not fit its network {model.network}") from error
+        network = UnitRange(network).to(self._device)
         self._network = network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def stream(self, tiles: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

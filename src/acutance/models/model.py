@@ -24,6 +24,9 @@ MAX_BYTES = 2 << 30
 MAX_HEADER = 4 << 20
 FACTS = {"name": str, "network": str, "arguments": dict, "geometry": dict, "graph": dict, "receipt": dict,
          "weights_sha256": str}  # fmt: skip
+HALF_ABOVE = 8 << 20  # bytes of float32 weights from which a file stores float16
+Argument = int | float  # of a network: a size, a width, a switch
+LARGEST_ARGUMENT = 1024
 DTYPES = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
 
 
@@ -65,7 +68,7 @@ class Model:
     path: Path
     sha256: str
     network: str
-    arguments: dict[str, int]
+    arguments: dict[str, Argument]
     geometry: Geometry
     graph: Path
     graph_sha256: str
@@ -93,6 +96,9 @@ def read_model(path: Path) -> Model:
         raise BadModel(f"{path}: its facts lack {error}; it was not written by acutance") from error
     if Path(graph_name).name != graph_name or graph_name in ("", ".", ".."):
         raise BadModel(f"{path}: names a graph outside its own folder; refused")
+    for key, value in facts["arguments"].items():
+        if not isinstance(value, Argument) or not 0 <= value <= LARGEST_ARGUMENT:
+            raise BadModel(f"{path}: its network has {key} = {str(value)[:20]}, out of all bounds; refused")
     data = path.read_bytes()
     stored = {key: _tensor(path, key, entry, data, start) for key, entry in header.items()}
     if digest(stored) != facts["weights_sha256"]:
@@ -103,6 +109,20 @@ def read_model(path: Path) -> Model:
         arguments=facts["arguments"], geometry=geometry, graph=path.with_name(graph_name),
         graph_sha256=graph_sha256, receipt=facts["receipt"], weights=weights,
     )  # fmt: skip
+
+
+def halved(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Weights as a file stores them: more than ``HALF_ABOVE`` bytes of them as float16.
+
+    Biases, slopes and statistics (one axis) and what float16 cannot hold stay float32.
+    """
+    if sum(tensor.size * 4 for tensor in weights.values()) <= HALF_ABOVE:
+        return weights
+    largest = float(np.finfo(np.float16).max)
+    return {
+        key: tensor.astype(np.float16) if tensor.ndim > 1 and np.abs(tensor).max(initial=0) <= largest else tensor
+        for key, tensor in weights.items()
+    }
 
 
 def digest(weights: dict[str, np.ndarray]) -> str:

@@ -1,5 +1,22 @@
-"""The architectures, by the name a model file carries."""
+"""The generators, by the name a model file carries.
+
+Each says of itself ``scale``, ``halo`` (receptive radius in input pixels, or None: the whole picture at once)
+and, where it needs one, ``multiple`` (input sizes are multiples of it); its value ranges as in ``ranges``.
+"""
 
 from acutance.networks.compact import Compact
+from acutance.networks.face import FaceGenerator
+from acutance.networks.msrresnet import MSRResNet
+from acutance.networks.rrdb import RRDBNet
+from acutance.networks.srresnet import SRResNet, TensorlayerSRResNet
+from acutance.networks.unet import AdditiveUNet
 
-NETWORKS = {"compact": Compact}
+NETWORKS = {
+    "compact": Compact,
+    "srresnet": SRResNet,
+    "tensorlayer_srresnet": TensorlayerSRResNet,
+    "rrdb": RRDBNet,
+    "msrresnet": MSRResNet,
+    "unet": AdditiveUNet,
+    "face": FaceGenerator,
+}

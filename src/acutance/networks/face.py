@@ -35,7 +35,7 @@ class FaceGenerator(nn.Module):
 
     def __init__(self, *, channels: int = 64, blocks: int = 16) -> None:
         super().__init__()
-        self.halo = 8 + 2 * blocks
+        self.halo = 7 + 2 * blocks
         self.head = nn.Sequential(nn.Conv2d(3, channels, 9, padding=4), nn.ReLU())
         self.blocks = nn.Sequential(*(FaceBlock(channels) for _ in range(blocks)))
         self.merge = nn.Sequential(

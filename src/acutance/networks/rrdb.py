@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 RESIDUAL_SCALE = 0.2  # sec. 3.1, beta
 INITIAL_SCALE = 0.1  # sec. 3.1, smaller initialisation
+HALO = 24  # instead of the receptive radius of 4 + 15 per block, which no tile could afford
 
 
 class ResidualDenseBlock(nn.Module):
@@ -62,7 +63,8 @@ class RRDBNet(nn.Module):
     def __init__(self, *, scale: int = 4, channels: int = 64, blocks: int = 23, growth: int = 32) -> None:
         super().__init__()
         self.scale = scale
-        self.fold = {1: 4, 2: 2}.get(scale, 1)
+        self.fold = self.multiple = {1: 4, 2: 2}.get(scale, 1)
+        self.halo = self.fold * min(4 + 15 * blocks, HALO)
         self.conv_first = nn.Conv2d(3 * self.fold**2, channels, 3, padding=1)
         self.body = nn.Sequential(*(RRDB(channels, growth) for _ in range(blocks)))
         self.conv_body = nn.Conv2d(channels, channels, 3, padding=1)

@@ -27,6 +27,8 @@ class AdditiveUNet(nn.Module):
     """
 
     scale = 4
+    halo = 47  # the receptive radius, whatever the width
+    multiple = 16
 
     def __init__(self, *, batch_norm: bool = False, width: float = 1.0) -> None:
         super().__init__()

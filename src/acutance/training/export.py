@@ -4,64 +4,117 @@ from __future__ import annotations
 
 import copy
 import importlib.util
+import inspect
 import json
 import tempfile
 import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from acutance.errors import UsageError
 from acutance.models.graph import build_graph, write_graph
-from acutance.models.model import Geometry, write_model
+from acutance.models.model import Argument, Geometry, halved, write_model
 from acutance.models.store import BUILTIN
 from acutance.networks import NETWORKS
+from acutance.networks.ranges import UnitRange
 from acutance.training.data import Pack
 from acutance.training.recipe import Recipe
 
 
-def graph_name(network: str, arguments: dict[str, int]) -> str:
+def complete(network: str, arguments: Mapping[str, Argument]) -> dict[str, Argument]:
+    """``arguments`` with the network's defaults filled in, in the order of its signature.
+
+    >>> complete("compact", {"channels": 8})
+    {'scale': 4, 'channels': 8, 'convolutions': 16}
+    """
+    defaults = inspect.signature(NETWORKS[network]).parameters
+    unknown = arguments.keys() - defaults.keys()
+    if unknown:
+        raise UsageError(f"{network} has no argument {min(unknown)}; it takes {', '.join(defaults)}")
+    return {name: arguments.get(name, parameter.default) for name, parameter in defaults.items()}
+
+
+def graph_name(network: str, arguments: Mapping[str, Argument]) -> str:
     """The file name of an architecture's graph.
 
-    >>> graph_name("compact", {"scale": 4, "channels": 64})
-    'compact-scale4-channels64.graph'
+    >>> graph_name("compact", {"channels": 64})
+    'compact-scale4-channels64-convolutions16.graph'
     """
-    return "-".join([network, *(f"{key}{value}" for key, value in arguments.items())]) + ".graph"
+    return "-".join([network, *(f"{k}{v}" for k, v in complete(network, arguments).items())]) + ".graph"
 
 
-def make_graph(network: str, arguments: dict[str, int]) -> dict[str, Any]:
-    """Convert an architecture to a weightless graph. Needs OpenVINO."""
+def make_graph(network: str, arguments: Mapping[str, Argument]) -> dict[str, Any]:
+    """Convert an architecture to a weightless graph, value ranges included. Needs OpenVINO.
+
+    The weights enter the converter as inputs and become constants only afterwards: so it cannot fold them
+    (batch norm into convolutions, say), and the graph takes exactly the tensors that a model file stores.
+    The runtime folds them when it compiles.
+    """
     from acutance.engines.openvino import openvino
 
-    with torch.random.fork_rng():
-        torch.manual_seed(1)
+    with torch.device("meta"):
         module = NETWORKS[network](**arguments).eval()
-        for parameter in module.parameters():
-            nn.init.normal_(parameter, 0, 0.02)
+    generator = torch.Generator().manual_seed(1)
+    weights = {name: torch.rand(tensor.shape, generator=generator) for name, tensor in stored(module).items()}
+    forward, example = _with_weights_as_inputs(module, weights), torch.rand(1, 3, 16, 16)
     with warnings.catch_warnings():  # tracing is deprecated; torch.export takes PReLU apart, which is slow
         warnings.simplefilter("ignore")
-        converted = openvino.convert_model(module, example_input=torch.rand(1, 3, 64, 64))
-    converted.reshape([-1, 3, -1, -1])
+        traced = torch.jit.trace(forward, (example, *weights.values()), check_trace=False)
+        shapes = [
+            openvino.PartialShape([1, 3, -1, -1]),
+            *(openvino.PartialShape(list(w.shape)) for w in weights.values()),
+        ]
+        converted = openvino.convert_model(traced, input=shapes, example_input=(example, *weights.values()))
+    for parameter, tensor in zip(converted.get_parameters()[1:], weights.values(), strict=True):
+        constant = openvino.opset13.constant(tensor.numpy())
+        for target in list(parameter.output(0).get_target_inputs()):
+            target.replace_source_output(constant.output(0))
+        converted.remove_parameter(parameter)
     with tempfile.TemporaryDirectory() as folder:
         xml = Path(folder) / "graph.xml"
         openvino.save_model(converted, xml, compress_to_fp16=False)
-        weights = {name: tensor.detach().numpy() for name, tensor in module.state_dict().items()}
-        return build_graph(xml.read_text(), xml.with_suffix(".bin").read_bytes(), weights)
+        arrays = {name: tensor.numpy() for name, tensor in weights.items()}
+        return build_graph(xml.read_text(), xml.with_suffix(".bin").read_bytes(), arrays)
+
+
+def _with_weights_as_inputs(module: nn.Module, weights: dict[str, Tensor]) -> Callable[..., Tensor]:
+    """``module`` as a function of a picture in [0, 1] and its weights, in the order of ``weights``."""
+    places = [(module.get_submodule(owner), name) for owner, _, name in (key.rpartition(".") for key in weights)]
+    for owner, name in places:
+        (owner._parameters if name in owner._parameters else owner._buffers).pop(name)
+
+    def forward(x: Tensor, *tensors: Tensor) -> Tensor:
+        for (owner, name), tensor in zip(places, tensors, strict=True):
+            setattr(owner, name, tensor)
+        return UnitRange(module)(x)
+
+    return forward
+
+
+def stored(module: nn.Module) -> dict[str, Tensor]:
+    """The tensors of ``module`` that a model file holds: all but batch norm's counters, which only training uses."""
+    return {key: tensor for key, tensor in module.state_dict().items() if not key.endswith("num_batches_tracked")}
 
 
 def export_model(
     folder: Path,
     name: str,
     network: str,
-    arguments: dict[str, int],
+    arguments: Mapping[str, Argument],
     weights: nn.Module,
     receipt: dict[str, Any],
 ) -> Path:
-    """Write ``folder/NAME.safetensors`` and the architecture's graph beside it."""
-    geometry = Geometry(scale=arguments["scale"], halo=weights.halo)  # type: ignore[arg-type]
+    """Write ``folder/NAME.safetensors`` and the architecture's graph beside it.
+
+    Geometry comes from the module. Over ``HALF_ABOVE`` bytes, tensors of two and more axes are stored as fp16.
+    """
+    multiple = getattr(weights, "multiple", 1)
+    geometry = Geometry(scale=weights.scale, halo=weights.halo, multiple=multiple)  # type: ignore[arg-type]
     file = graph_name(network, arguments)
     shipped = BUILTIN / file
     if shipped.exists():
@@ -73,13 +126,13 @@ def export_model(
         )
     else:
         sha256 = write_graph(folder / file, make_graph(network, arguments))
-    tensors = {key: tensor.detach().float().cpu().numpy() for key, tensor in weights.state_dict().items()}
+    tensors = {key: tensor.detach().float().cpu().numpy() for key, tensor in stored(weights).items()}
     facts = {
-        "name": name, "network": network, "arguments": arguments, "geometry": asdict(geometry),
+        "name": name, "network": network, "arguments": complete(network, arguments), "geometry": asdict(geometry),
         "graph": {"file": file, "sha256": sha256}, "receipt": receipt,
     }  # fmt: skip
     path = folder / f"{name}.safetensors"
-    write_model(path, tensors, facts)
+    write_model(path, halved(tensors), facts)
     return path
 
 
