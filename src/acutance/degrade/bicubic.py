@@ -15,10 +15,14 @@ from acutance.imaging.bicubic import taps
 
 
 def kernel(factor: int) -> Tensor:
-    """The interior weights of the antialiased cubic kernel: 4 x factor of them (one less on either
-    side where a weight is zero: odd factors), exact in float32 for 1, 2, 4, 8."""
-    _, weights = taps(16 * factor, 16, 1 / factor)
-    return torch.tensor(weights[8], dtype=torch.float32)
+    """The interior weights of the antialiased cubic kernel, exact in float32 for 1, 2, 4, 8.
+
+    4 x factor of them; for an odd factor one less, as both ends are 0.
+    """
+    index, weights = taps(16 * factor, 16, 1 / factor)
+    dense = np.zeros(np.ptp(index[8]) + 1)
+    dense[index[8] - index[8].min()] = weights[8]  # taps leaves out the zeros in between
+    return torch.tensor(dense, dtype=torch.float32)
 
 
 def margin(factor: int) -> int:

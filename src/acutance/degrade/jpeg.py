@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -48,6 +49,11 @@ def jpeg(picture: Tensor, quality: Sequence[int], phase: tuple[int, int] = (0, 0
     luma = torch.stack([scaled(LUMA, q, picture.device) for q in quality])
     chroma = torch.stack([scaled(CHROMA, q, picture.device) for q in quality])
     return code(picture, luma, chroma, phase)
+
+
+def draw_phase(random: np.random.Generator) -> tuple[int, int]:
+    """Where a grid of blocks lies: a crop of a file does not begin with a block (ours)."""
+    return int(random.integers(16)), int(random.integers(16))
 
 
 @lru_cache(maxsize=512)

@@ -108,7 +108,7 @@ def sinc(size: int, cutoff: float) -> np.ndarray:
 def ring(size: int, cutoff: float) -> np.ndarray:
     """``sinc`` before its normalisation, float64.
 
-    >>> abs(ring(7, 2.0)[3, 3] - 2.0**2 / (4 * math.pi)) < 1e-12
+    >>> bool(abs(ring(7, 2.0)[3, 3] - 2.0**2 / (4 * math.pi)) < 1e-12)
     True
     """
     axis = np.arange(size) - (size - 1) / 2

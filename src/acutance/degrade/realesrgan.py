@@ -18,7 +18,7 @@ from torch import Tensor
 
 from acutance.degrade import noise, sharpen
 from acutance.degrade.contract import on_grid, pick, require, trim, whole_multiple
-from acutance.degrade.jpeg import jpeg
+from acutance.degrade.jpeg import draw_phase, jpeg
 from acutance.degrade.kernels import Kernel, KernelLaw, Range, convolve, draw_kernel
 
 METHODS = ("area", "bilinear", "bicubic")
@@ -147,11 +147,6 @@ def draw_stage(random: np.random.Generator, law: Stage) -> StageDraw:
     gaussian = bool(random.random() < law.gaussian)
     strength = random.uniform(*(law.sigma if gaussian else law.poisson))
     return StageDraw(kernel, factor, method, gaussian, strength, bool(random.random() < law.grey))
-
-
-def draw_phase(random: np.random.Generator) -> tuple[int, int]:
-    """Where a block grid lies: a crop of a file does not begin with a block (ours)."""
-    return int(random.integers(16)), int(random.integers(16))
 
 
 def draw_last_sinc(random: np.random.Generator, sizes: Sequence[int]) -> Kernel:
