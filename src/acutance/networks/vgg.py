@@ -63,8 +63,8 @@ MINC = Configuration(name="VGG16 (MINC)", blocks=D.blocks, ceil=True, normalisat
 class VGG(nn.Module):
     """Frozen features up to ``last`` of RGB ``(N, 3, H, W)``, in [0, 1] unless ``normalisation`` is raw.
 
-    Returns the wanted layers by name, ``convB_C`` before the ReLU and ``reluB_C`` after it, and computes
-    no deeper than they need. 20,024,384 parameters up to VGG19's conv5_4, 14,714,688 up to VGG16's
+    Returns the wanted layers by name, ``convB_C`` before the ReLU, ``reluB_C`` after it and ``poolB`` at the
+    end of a block, and computes no deeper than they need. 20,024,384 parameters up to VGG19's conv5_4, 14,714,688 up to VGG16's
     conv5_3. Without ``weights`` the network is random, for tests of shapes only. ``normalisation`` is by
     default the one that goes with the naming of the weights; give it where that says nothing, as for
     Oxford weights under torchvision's names.
@@ -86,6 +86,7 @@ class VGG(nn.Module):
             raise ValueError(f"no layer {last}; {configuration.name} has {', '.join(configuration.layers)}")
         self.configuration = configuration
         self.names = configuration.layers[: configuration.layers.index(last) + 1]
+        self.ends = {f"conv{block}_{count}" for block, (_, count) in enumerate(configuration.blocks, 1)}
         self.layers = nn.ModuleDict()
         before = 3
         for name in self.names:
@@ -117,16 +118,18 @@ class VGG(nn.Module):
     def forward(self, x: Tensor, wanted: Iterable[str]) -> dict[str, Tensor]:
         """See the class."""
         left = set(wanted)
-        if unknown := left - {*self.names, *(name.replace("conv", "relu") for name in self.names)}:
+        if unknown := left - {*self.names, *(after for name in self.names for after in _after(name))}:
             raise ValueError(f"no layer {', '.join(sorted(unknown))}; this network ends at {self.names[-1]}")
         x = ((x.flip(1) if self.normalisation.bgr else x) - self.mean) / self.std
         found: dict[str, Tensor] = {}
         for name in self.names:
-            if name.endswith("_1") and name != "conv1_1":
-                x = F.max_pool2d(x, 2, ceil_mode=self.configuration.ceil)
             x = self.layers[name](x)
-            for layer in (name, name.replace("conv", "relu")):
-                x = F.relu(x) if layer != name else x
+            relu, pool = _after(name)
+            for layer in (name, relu, *([pool] if name in self.ends else [])):
+                if layer == relu:
+                    x = F.relu(x)
+                elif layer == pool:
+                    x = F.max_pool2d(x, 2, ceil_mode=self.configuration.ceil)
                 if layer in left:
                     found[layer] = x
                     left.remove(layer)
@@ -146,6 +149,15 @@ class VGG19(VGG):
         normalisation: Normalisation | None = None,
     ) -> None:
         super().__init__(E, last=last, weights=weights, normalisation=normalisation)
+
+
+def _after(name: str) -> tuple[str, str]:
+    """What follows a convolution.
+
+    >>> _after("conv4_4")
+    ('relu4_4', 'pool4')
+    """
+    return name.replace("conv", "relu"), f"pool{name[4]}"
 
 
 def _fits(stored: object, own: Tensor) -> bool:

@@ -15,7 +15,9 @@ import torch
 from torch import Tensor
 
 from acutance.degrade.bicubic import Bicubic
-from acutance.degrade.contract import Degradation
+from acutance.degrade.contract import Degradation, trim
+from acutance.degrade.linear import resize
+from acutance.degrade.sharpen import unsharp
 from acutance.errors import BadInput, UsageError
 from acutance.training.batch import Batch
 from acutance.training.prepare import FORMAT
@@ -205,12 +207,13 @@ class CropSampler:
     def batch(self, samples: Sequence[Sample], device: torch.device) -> Batch:
         """See ``Sampler``."""
         wide, m = _levels([s.hr for s in samples], device), self.margin
-        hr = wide[:, :, m : wide.shape[2] - m, m : wide.shape[3] - m] / 255
+        hr = trim(wide, m) / 255
+        sharp = trim(unsharp(wide), m) / 255 if self.crops.sharpen else None
         if self.crops.degrade is None:
             lr = _levels([s.lr for s in samples if s.lr is not None], device) / 255
         else:
             lr = self.crops.degrade(wide, [s.random for s in samples], self.crops.scale)
-        return Batch(lr=lr, hr=hr, sharp=_sharpened(hr) if self.crops.sharpen else None)
+        return Batch(lr=lr, hr=hr, sharp=sharp)
 
     def pairs(self, items: list[dict]) -> list[tuple[Picture, Picture]]:
         """See ``Sampler``: the centres, at most 512 pixels, degraded the same way every time."""
@@ -264,12 +267,9 @@ class WholeSampler:
         return Sample(np.ascontiguousarray(hr), random, np.ascontiguousarray(lr))
 
     def _pair(self, item: dict) -> tuple[Picture, Picture]:
-        from acutance.degrade.linear import resize_antialiased
-
-        picture, size = np.asarray(self.pack.picture(item)), self.whole.size
-        return resize_antialiased(picture, size, size), resize_antialiased(
-            picture, size // self.whole.scale, size // self.whole.scale
-        )
+        picture, size = np.array(self.pack.picture(item)), self.whole.size
+        low = size // self.whole.scale
+        return resize(picture, size, size, antialias=True), resize(picture, low, low, antialias=True)
 
     def batch(self, samples: Sequence[Sample], device: torch.device) -> Batch:
         """See ``Sampler``."""
@@ -300,12 +300,6 @@ def _levels(pictures: Sequence[Picture], device: torch.device) -> Tensor:
 
 def _picture(x: Tensor) -> Picture:
     return (x.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-
-
-def _sharpened(hr: Tensor) -> Tensor:
-    from acutance.degrade.sharpen import sharpen
-
-    return sharpen(hr)
 
 
 def batches(

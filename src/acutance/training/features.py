@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from torch import nn
 
 from acutance.errors import BadModel, UsageError
 from acutance.files.weights import find_weights, read_weights
@@ -69,6 +72,16 @@ def load_features(kind: Kind, last: str, file: Path | None = None) -> VGG:
         return VGG(kind.configuration, last=last, weights=stored, normalisation=kind.normalisation)
     except BadModel as error:
         raise BadModel(f"{path}: {error}{_advice(kind, last)}") from error
+
+
+def digest(network: nn.Module | None) -> str:
+    """One SHA-256 over the weights that are used; empty without a network."""
+    if network is None:
+        return ""
+    total = hashlib.sha256()
+    for name, tensor in network.state_dict().items():
+        total.update(f"{name} {tuple(tensor.shape)}".encode() + tensor.cpu().numpy().tobytes())
+    return total.hexdigest()
 
 
 def _find(kind: Kind, last: str) -> Path:

@@ -12,7 +12,7 @@ import torch
 from acutance.errors import AcutanceError, Interrupted, UsageError
 from acutance.training import checkpoint, parallel
 from acutance.training.data import Pack, batches
-from acutance.training.features import load_features
+from acutance.training.features import digest, load_features
 from acutance.training.log import Event, Log
 from acutance.training.recipe import Recipe
 from acutance.training.run import load_start, open_run, write_json
@@ -52,10 +52,11 @@ def train(
     if not parallel.leads():
         on_event = _silent
     pack = Pack(data)
-    network, features_sha256 = load_features(recipe.features, features)
+    wanted = recipe.features
+    network = load_features(wanted.kind, wanted.last, features) if wanted else None
     torch.manual_seed(seed)
     state = build(recipe, network, target)
-    run = open_run(out, recipe, state, pack.sha256, seed, start, features_sha256)
+    run = open_run(out, recipe, state, digest(network), pack.sha256, seed, start)
     if start is not None:
         load_start(start, state)
     _resume(state, run, recipe, steps, on_event)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from acutance.training.data import Loader
+from acutance.training.features import Kind
 from acutance.training.objective import Objective
 
 
@@ -93,9 +94,9 @@ class CosineRestarts:
 
 @dataclass(frozen=True, kw_only=True)
 class Features:
-    """A feature network a recipe needs: which one, and its deepest layer used."""
+    """A feature network a recipe needs: which training of which network, and its deepest layer used."""
 
-    network: str
+    kind: Kind
     last: str
 
 

@@ -18,18 +18,18 @@ from acutance.training import checkpoint, parallel
 from acutance.training.recipe import Recipe
 from acutance.training.step import State
 
-IDENTITY = ("recipe", "data", "seed", "start", "features")
+IDENTITY = ("recipe", "features", "data", "seed", "start")
 NOT_COMPUTED = {"objective", "source", "steps", "valid_every", "save_every", "keep_best"}
 COUNTER = "num_batches_tracked"
 
 
 def open_run(
-    out: Path, recipe: Recipe, state: State, data_sha256: str, seed: int, start: Path | None, features_sha256: str
+    out: Path, recipe: Recipe, state: State, features_sha256: str, data_sha256: str, seed: int, start: Path | None
 ) -> Path:
     """Create ``out/run.json``, or check that the run already there is the same one."""
     facts: dict[str, Any] = {
-        "recipe": describe(recipe, state), "data": data_sha256, "seed": seed, "start": str(start or ""),
-        "features": features_sha256, "versions": {name: version(name) for name in ("acutance", "torch", "numpy")},
+        "recipe": describe(recipe, state), "features": features_sha256, "data": data_sha256, "seed": seed, "start": str(start or ""),
+        "versions": {name: version(name) for name in ("acutance", "torch", "numpy")},
         "commit": commit(), "machine": platform.processor() or platform.machine(),
     }  # fmt: skip
     path = out / "run.json"

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from acutance.imaging.bicubic import downscale, upscale
-from acutance.training.data import Pack
+from acutance.imaging.bicubic import upscale
+from acutance.training.prepare import CELL, detail_cells
 
 SIDE = 64  # low-resolution pixels of a crop
+STEP = 4  # the input's crops start at multiples of it, for networks that fold pixels
 GAP = 4  # pixels between cells
 WHITE, INK = 255, 64
 Crop = tuple[np.ndarray, np.ndarray]
@@ -23,33 +24,31 @@ LETTERS = {
 HEADINGS = ("LR", "BICUBIC", "NOW", "HR")
 
 
-def held_out_crops(pack: Pack, scale: int, count: int = 4) -> list[Crop]:
-    """The most detailed crop of each of the first ``count`` held-out pictures, always the same ones.
+def busiest_crops(pairs: Sequence[Crop], count: int = 4) -> list[Crop]:
+    """The most detailed crop of each of the first ``count`` pairs, always the same ones.
 
-    Each is the low-resolution input, uint8 ``(64, 64, 3)``, and its original ``(64 scale, 64 scale, 3)``;
-    smaller where the picture is.
+    A pair is a low-resolution input, uint8 ``(h, w, 3)``, and its original ``(s h, s w, 3)``; a crop
+    has at most 64 pixels of the input.
     """
     crops = []
-    for item in pack.valid[:count]:
-        picture = pack.picture(item)
-        side = min(SIDE, min(picture.shape[:2]) // scale) * scale
-        if side == 0:
-            continue
-        top, left = _busiest(pack.cells(item), pack.cell, side, picture.shape)
-        hr = np.array(picture[top : top + side, left : left + side])
-        crops.append((downscale(hr, scale), hr))
+    for lr, hr in pairs[:count]:
+        scale, side = hr.shape[0] // lr.shape[0], min(SIDE, *lr.shape[:2])
+        top, left = (n // scale // STEP * STEP for n in _busiest(detail_cells(hr), side * scale))
+        top, left = min(top, lr.shape[0] - side), min(left, lr.shape[1] - side)
+        rows, columns = slice(top * scale, (top + side) * scale), slice(left * scale, (left + side) * scale)
+        crops.append((lr[top : top + side, left : left + side], hr[rows, columns]))
     return crops
 
 
-def _busiest(cells: np.ndarray, cell: int, side: int, shape: tuple[int, ...]) -> tuple[int, int]:
-    """Top and left of the square of ``side`` pixels with the largest sum of cells; the first, if several are."""
-    reach = max(side // cell, 1)
-    total = np.pad(cells.astype(np.int64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+def _busiest(cells: np.ndarray, side: int) -> tuple[int, int]:
+    """Top and left, in pixels, of the square of ``side`` pixels with the largest sum of cells; the first of several."""
+    reach = max(side // CELL, 1)
     if min(cells.shape) < reach:
-        return (shape[0] - side) // 2, (shape[1] - side) // 2
+        return 0, 0
+    total = np.pad(cells.astype(np.int64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     sums = total[reach:, reach:] - total[:-reach, reach:] - total[reach:, :-reach] + total[:-reach, :-reach]
     row, column = divmod(int(sums.argmax()), sums.shape[1])
-    return min(row * cell, shape[0] - side), min(column * cell, shape[1] - side)
+    return row * CELL, column * CELL
 
 
 def sheet(crops: Sequence[Crop], run: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

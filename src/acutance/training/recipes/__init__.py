@@ -1,6 +1,42 @@
-"""The recipes, by the name ``acutance train`` takes."""
+"""The recipes, by the name ``acutance train`` takes. A ``small`` one shows the effect on two cores."""
 
 from acutance.training.recipes.compact import compact
 from acutance.training.recipes.compact_gan import compact_gan
+from acutance.training.recipes.esrgan import (
+    esrgan,
+    esrgan_16,
+    esrgan_minc,
+    esrgan_psnr,
+    esrgan_psnr_small,
+    esrgan_small,
+)
+from acutance.training.recipes.face_srgan import face_srgan, face_srgan_small
+from acutance.training.recipes.restore import restore, restore_psnr, restore_psnr_small, restore_small
+from acutance.training.recipes.srgan import (
+    srgan,
+    srgan_mse,
+    srgan_small,
+    srgan_vgg22,
+    srgan_vgg34,
+    srresnet,
+    srresnet_small,
+    srresnet_vgg22,
+)
+from acutance.training.recipes.srgan_tensorlayer import (
+    srgan_tensorlayer,
+    srgan_tensorlayer_init,
+    srgan_tensorlayer_small,
+)
+from acutance.training.recipes.unet_srgan import unet_srgan, unet_srgan_small
 
-RECIPES = {"compact": compact, "compact_gan": compact_gan}
+RECIPES = {
+    recipe.__name__: recipe
+    for recipe in (
+        compact, compact_gan,
+        srresnet, srresnet_vgg22, srresnet_small, srgan, srgan_mse, srgan_vgg22, srgan_vgg34, srgan_small,
+        srgan_tensorlayer_init, srgan_tensorlayer, srgan_tensorlayer_small,
+        esrgan_psnr, esrgan, esrgan_minc, esrgan_16, esrgan_psnr_small, esrgan_small,
+        unet_srgan, unet_srgan_small, face_srgan, face_srgan_small,
+        restore_psnr, restore, restore_psnr_small, restore_small,
+    )
+}  # fmt: skip

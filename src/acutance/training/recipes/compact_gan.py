@@ -7,6 +7,7 @@ from torch import nn
 from acutance.networks.compact import Compact
 from acutance.networks.critics import UNetCritic
 from acutance.training.data import PairedCrops
+from acutance.training.features import OXFORD_VGG19
 from acutance.training.losses.adversarial import RelativisticAverage
 from acutance.training.losses.perceptual import Perceptual
 from acutance.training.losses.pixel import l1
@@ -33,7 +34,7 @@ def compact_gan() -> Recipe:
 
     return Recipe(
         name="compact_gan", source="losses: Wang et al. 2018 and 2021; sizes and rates ours", network="compact",
-        arguments=ARGUMENTS, objective=objective, features=Features(network="vgg19", last="conv3_4"),
+        arguments=ARGUMENTS, objective=objective, features=Features(kind=OXFORD_VGG19, last="conv3_4"),
         data=PairedCrops(scale=4, patch=96, batch=8, candidates=3), keep_best=False,
         schedule=ConstantThenDecay(warmup=100, decay=2000), steps=5000, valid_every=1000, save_every=500,
     )  # fmt: skip

@@ -15,6 +15,7 @@ from acutance.networks.critics import VGGCritic
 from acutance.networks.msrresnet import MSRResNet
 from acutance.networks.rrdb import RRDBNet
 from acutance.training.data import PairedCrops
+from acutance.training.features import MINC_VGG16, OXFORD_VGG19, TORCHVISION_VGG19
 from acutance.training.losses.adversarial import RelativisticAverage
 from acutance.training.losses.perceptual import Perceptual
 from acutance.training.losses.pixel import l1
@@ -43,19 +44,19 @@ def esrgan_psnr() -> Recipe:
 
 def esrgan() -> Recipe:
     """Stage 2: features of conv5_4 before the ReLU + 5e-3 of the game + 1e-2 L1; start it from stage 1."""
-    return _game("esrgan", "rrdb", FULL, RRDBNet, Features(network="vgg19", last="conv5_4"), _layer("conv5_4"))
+    return _game("esrgan", "rrdb", FULL, RRDBNet, Features(kind=TORCHVISION_VGG19, last="conv5_4"), _layer("conv5_4"))
 
 
 def esrgan_minc() -> Recipe:
     """The variant with features of a network that knows materials (sec. 3.4)."""
-    wanted = Features(network="vgg16_minc", last="conv5_3")
+    wanted = Features(kind=MINC_VGG16, last="conv5_3")
     return _game("esrgan_minc", "rrdb", FULL, RRDBNet, wanted, _layer("conv5_3"))
 
 
 def esrgan_16() -> Recipe:
     """The variant with 16 residual blocks, as sent to PIRM 2018 (sec. 5)."""
-    arguments: dict[str, Any] = {"channels": 64, "blocks": 16}
-    wanted = Features(network="vgg16_minc", last="conv5_3")
+    arguments: dict[str, Any] = {"scale": 4, "channels": 64, "blocks": 16, "long_skip": True}
+    wanted = Features(kind=MINC_VGG16, last="conv5_3")
     return _game("esrgan_16", "msrresnet", arguments, MSRResNet, wanted, _layer("conv5_3"))
 
 
@@ -71,7 +72,7 @@ def esrgan_psnr_small() -> Recipe:
 
 def esrgan_small() -> Recipe:
     """Stage 2 for that network, with features that end at conv3_4 (ours)."""
-    wanted = Features(network="vgg19", last="conv3_4")
+    wanted = Features(kind=OXFORD_VGG19, last="conv3_4")
     recipe = _game("esrgan_small", "rrdb", SMALL, RRDBNet, wanted, _layer("conv3_4", CONV34_WEIGHT), patch=96)
     return replace(
         recipe, data=PairedCrops(scale=4, patch=96, batch=8, candidates=3), ema=0.99, steps=3000,

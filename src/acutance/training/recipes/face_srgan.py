@@ -10,6 +10,7 @@ from torch import nn
 from acutance.networks.critics import PatchCritic
 from acutance.networks.face import FaceGenerator
 from acutance.training.data import WholePictures
+from acutance.training.features import OXFORD_VGG19_RAW
 from acutance.training.losses.adversarial import LeastSquaresOnSigmoid
 from acutance.training.losses.perceptual import Perceptual, mse
 from acutance.training.objective import Adversarial
@@ -46,6 +47,6 @@ def _recipe(name: str, arguments: dict[str, Any], *, batch: int, steps: int) -> 
 
     return Recipe(
         name=name, source="OUCMachineLearning/OUCML, GAN/srgan_celebA", network="face", arguments=arguments,
-        objective=objective, features=Features(network="vgg19_raw", last="conv3_3"), ema=0.0, keep_best=False,
+        objective=objective, features=Features(kind=OXFORD_VGG19_RAW, last="conv3_3"), ema=0.0, keep_best=False,
         data=WholePictures(size=256, scale=4, batch=batch), schedule=MultiStep(), steps=steps,
     )  # fmt: skip

@@ -10,6 +10,7 @@ from torch import nn
 from acutance.networks.critics import SRGANCritic
 from acutance.networks.srresnet import SRResNet
 from acutance.training.data import PairedCrops
+from acutance.training.features import OXFORD_VGG19
 from acutance.training.losses.adversarial import NonSaturating
 from acutance.training.losses.perceptual import Perceptual, srgan_paper
 from acutance.training.losses.pixel import mse, total_variation
@@ -42,7 +43,7 @@ def srresnet_vgg22() -> Recipe:
         losses = (("vgg22", 1.0, content), ("total_variation", TOTAL_VARIATION, total_variation))
         return Regression(SRResNet(**FULL), losses=losses, optimizer=adam(1e-4))
 
-    return replace(recipe, objective=objective, features=Features(network="vgg19", last="conv2_2"), steps=200_000)
+    return replace(recipe, objective=objective, features=Features(kind=OXFORD_VGG19, last="conv2_2"), steps=200_000)
 
 
 def srresnet_small() -> Recipe:
@@ -112,6 +113,6 @@ def _game(name: str, arguments: dict[str, Any], last: str | None, content) -> Re
 
     return Recipe(
         name=name, source=SOURCE, network="srresnet", arguments=arguments, objective=objective, data=CROPS, ema=0.0,
-        features=Features(network="vgg19", last=last) if last else None,
+        features=Features(kind=OXFORD_VGG19, last=last) if last else None,
         schedule=MultiStep(milestones=(100_000,), gamma=0.1), steps=200_000, keep_best=False,
     )  # fmt: skip

@@ -15,6 +15,7 @@ from acutance.degrade.linear import Linear
 from acutance.networks.critics import TensorlayerCritic
 from acutance.networks.srresnet import TensorlayerSRResNet
 from acutance.training.data import PairedCrops
+from acutance.training.features import OXFORD_VGG19
 from acutance.training.losses.adversarial import NonSaturating
 from acutance.training.losses.perceptual import Perceptual
 from acutance.training.losses.pixel import mse
@@ -48,7 +49,7 @@ def srgan_tensorlayer() -> Recipe:
 
     return Recipe(
         name="srgan_tensorlayer", source=SOURCE, network="tensorlayer_srresnet", arguments=FULL, data=CROPS, ema=0.0,
-        objective=objective, features=Features(network="vgg19", last="conv4_4"), keep_best=False,
+        objective=objective, features=Features(kind=OXFORD_VGG19, last="conv4_4"), keep_best=False,
         schedule=MultiStep(milestones=(1000 * EPOCH,), gamma=0.1), steps=2000 * EPOCH,
     )  # fmt: skip
 
