@@ -114,7 +114,7 @@ def find_weights(*names: str) -> Path:
     name = names[-1]
     known = KNOWN[name]
     raise UsageError(
-        f"{name}: not in {folder} ({known.what}); put it there, or name its folder in ACUTANCE_WEIGHTS; "
+        f"{name}: not in {folder} ({known.what}); put it there under this name, or set ACUTANCE_WEIGHTS to its folder; "
         f"published at {known.published}"
     )
 
