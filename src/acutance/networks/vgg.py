@@ -64,8 +64,8 @@ class VGG(nn.Module):
     """Frozen features up to ``last`` of RGB ``(N, 3, H, W)``, in [0, 1] unless ``normalisation`` is raw.
 
     Returns the wanted layers by name, ``convB_C`` before the ReLU, ``reluB_C`` after it and ``poolB`` at the
-    end of a block, and computes no deeper than they need. 20,024,384 parameters up to VGG19's conv5_4, 14,714,688 up to VGG16's
-    conv5_3. Without ``weights`` the network is random, for tests of shapes only. ``normalisation`` is by
+    end of a block, and computes no deeper than they need. 20,024,384 parameters up to VGG19's conv5_4,
+    14,714,688 up to VGG16's conv5_3. Without ``weights`` the network is random, for tests of shapes only. ``normalisation`` is by
     default the one that goes with the naming of the weights; give it where that says nothing, as for
     Oxford weights under torchvision's names.
     """

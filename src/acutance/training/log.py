@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from acutance.training.board import Board
 from acutance.training.recipe import Recipe
 from acutance.training.step import State
 
@@ -23,6 +24,7 @@ class Log:
 
     def __init__(self, run: Path, recipe: Recipe, first: int, steps: int, on_event: Event) -> None:
         self.path, self.batch, self.on_event = run / "metrics.jsonl", recipe.data.batch, on_event
+        self.board = Board(run / "board", first)
         self.steps, self.first, self.start = steps, first, time.monotonic()
         self.sums: dict[str, float] = {}
         self.count = self.rows_right = 0
@@ -45,6 +47,7 @@ class Log:
                "images_per_s": round(rate * self.batch, 1), "skipped": state.skipped}  # fmt: skip
         means = {name: round(total / self.count, 6) for name, total in self.sums.items()}
         self.write(row | means)
+        self.board.scalars(state.step, means | {"lr_factor": factor})
         left = (self.steps - state.step) / rate
         self.on_event({"event": "train", "steps": self.steps, "eta_s": round(left), **row, **means})
         self._watch(means)
@@ -67,6 +70,7 @@ class Log:
         """Scores of one validation."""
         self.last_scores = scores
         self.write({"step": step, **scores})
+        self.board.scalars(step, scores)
         self.on_event({"event": "validation", "step": step, **scores})
 
 

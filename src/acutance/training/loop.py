@@ -61,8 +61,11 @@ def train(
         load_start(start, state)
     _resume(state, run, recipe, steps, on_event)
     sampler = recipe.data.sampler(pack, seed)
-    validation = Validation(sampler, Pack(valid).everything if valid else pack.valid, bench, recipe.data.scale)
     log = Log(run, recipe, state.step, steps, on_event)
+    held_out = Pack(valid).everything if valid else pack.valid
+    validation = Validation(sampler, held_out, bench, recipe.data.scale, run, log.board)
+    if validation.without:
+        on_event({"event": "note", "text": f"validation goes without LPIPS: {validation.without}"})
     # Train.
     stream = batches(sampler, recipe.data.batch, state.draws, target, parallel.place())
     while state.step < steps:
@@ -75,7 +78,7 @@ def train(
         log.step(state, factor)
         last = state.step == steps
         if (last or state.step % recipe.valid_every == 0) and parallel.leads():
-            scores = validation.run(state.average, run, state.step)
+            scores = validation.run(state.average, state.step)
             if recipe.keep_best and scores.get("valid_psnr", 0.0) > state.best:
                 state.best, state.best_step = scores["valid_psnr"], state.step
             log.validation(state.step, scores)

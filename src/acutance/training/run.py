@@ -28,7 +28,8 @@ def open_run(
 ) -> Path:
     """Create ``out/run.json``, or check that the run already there is the same one."""
     facts: dict[str, Any] = {
-        "recipe": describe(recipe, state), "features": features_sha256, "data": data_sha256, "seed": seed, "start": str(start or ""),
+        "recipe": describe(recipe, state), "features": features_sha256, "data": data_sha256,
+        "seed": seed, "start": str(start or ""),
         "versions": {name: version(name) for name in ("acutance", "torch", "numpy")},
         "commit": commit(), "machine": platform.processor() or platform.machine(),
     }  # fmt: skip

@@ -1,47 +1,78 @@
-"""Scores during training: on held-out photographs, and on a test set that selects nothing."""
+"""Scores and pictures during training: held-out photographs, and a test set that selects nothing."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
-from acutance.files.pixels import read_rgb8
+from acutance.errors import AcutanceError
+from acutance.files.pixels import read_rgb8, write_png
 from acutance.imaging.bicubic import downscale, modcrop
+from acutance.measuring.metrics.lpips import lpips, network
 from acutance.measuring.metrics.psnr import psnr_y
+from acutance.measuring.metrics.ssim import ssim_y
 from acutance.networks.ranges import UnitRange
+from acutance.training.board import Board
 from acutance.training.data import Picture, Sampler
+from acutance.training.sheet import busiest_crops, sheet
 
 PICTURES = 50  # of a validation set that are used
+Metric = Callable[[Picture, Picture], float]
 
 
 @torch.inference_mode()
 def run_network(network: nn.Module, lr: Picture) -> Picture:
-    """uint8 ``(h, w, 3)`` through a torch network in fp32 to uint8 ``(s h, s w, 3)``; its mode is left alone."""
+    """uint8 ``(h, w, 3)`` through a torch network in fp32 to uint8 ``(s h, s w, 3)``.
+
+    Sides that are no multiple of what the network folds are mirrored up to one and cut off again.
+    """
     device = next(network.parameters()).device
-    x = torch.from_numpy(np.ascontiguousarray(lr)).to(device).permute(2, 0, 1)[None].float() / 255
+    multiple, scale = getattr(network, "multiple", 1), network.scale
+    height, width = lr.shape[:2]
+    padded = np.pad(lr, ((0, -height % multiple), (0, -width % multiple), (0, 0)), mode="symmetric")
+    x = torch.from_numpy(padded).to(device).permute(2, 0, 1)[None].float() / 255
     y = UnitRange(network)(x.contiguous(memory_format=torch.channels_last)).float()[0]
-    return (y.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+    result = (y.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+    return result[: height * scale, : width * scale]
 
 
 class Validation:
-    """Fixed pictures, read once."""
+    """Fixed pictures, read once; scores by luma PSNR and SSIM, and by LPIPS where its weights are there."""
 
-    def __init__(self, sampler: Sampler, held_out: list[dict], bench: Path | None, scale: int) -> None:
-        self.scale = scale
+    def __init__(
+        self, sampler: Sampler, held_out: list[dict], bench: Path | None, scale: int, run: Path, board: Board
+    ) -> None:
+        self.run_folder, self.board = run, board
         self.sets: dict[str, list[tuple[Picture, Picture]]] = {"valid": sampler.pairs(held_out[:PICTURES])}
+        self.crops = busiest_crops(self.sets["valid"])
         if bench is not None:
             originals = [modcrop(read_rgb8(path), scale) for path in sorted((bench / "HR").iterdir())]
             self.sets[bench.name] = [(downscale(hr, scale), hr) for hr in originals]
+        self.metrics: dict[str, Metric] = {"psnr": partial(psnr_y, border=scale), "ssim": partial(ssim_y, border=scale)}
+        self.without: str | None = None
+        try:
+            network()
+        except AcutanceError as error:
+            self.without = str(error)
+        else:
+            self.metrics["lpips"] = lpips
 
-    def run(self, network: nn.Module, run: Path, step: int) -> dict[str, float]:
-        """PSNR-Y in dB by set, of the averaged network in evaluation mode."""
+    def run(self, network: nn.Module, step: int) -> dict[str, float]:
+        """Mean scores by set, and a sheet of pictures, of the averaged network in evaluation mode."""
         network.eval()
         scores: dict[str, float] = {}
         for name, pairs in self.sets.items():
-            values = [psnr_y(run_network(network, lr), hr, border=self.scale) for lr, hr in pairs]
-            if values:
-                scores[f"{name}_psnr"] = round(float(np.mean(values)), 4)
+            results = [(run_network(network, lr), hr) for lr, hr in pairs]
+            for metric, measure in self.metrics.items() if results else ():
+                scores[f"{name}_{metric}"] = round(float(np.mean([measure(*result) for result in results])), 4)
+        if self.crops:
+            picture = sheet(self.crops, partial(run_network, network))
+            (self.run_folder / "sheets").mkdir(exist_ok=True)
+            write_png(self.run_folder / "sheets" / f"step-{step:08d}.png", picture)
+            self.board.picture(step, picture)
         return scores

@@ -39,7 +39,7 @@ def restore_psnr() -> Recipe:
 
 
 def restore() -> Recipe:
-    """The second stage: L1 + features + 0.1 of the game with a U-Net critic that sees the original; start from the first."""
+    """The second stage: L1 + features + 0.1 of the game, whose critic sees the plain original; start from the first."""
     return _game("restore", ARGUMENTS, critic=64, steps=40_000)
 
 
