@@ -101,7 +101,7 @@ def quantise(plane: Tensor, steps: Tensor) -> Tensor:
 
 def rotate(picture: Tensor, matrix: Matrix) -> Tensor:
     """Multiply the colours of ``(N, 3, H, W)`` by a 3 x 3 matrix."""
-    return torch.einsum("ij,njhw->nihw", colours(matrix, picture.device), picture)
+    return (colours(matrix, picture.device) @ picture.flatten(2)).view(picture.shape)
 
 
 @lru_cache(maxsize=16)

@@ -46,8 +46,8 @@ def add_poisson(picture: Tensor, random: np.random.Generator, strength: float, g
     z = normal_field(random, picture, grey)
     levels = picture.round().clamp_(0, 255)
     levels = grey_of(levels).round_() if grey else levels
-    used = torch.bincount(levels.flatten().int(), minlength=256).count_nonzero()
-    photons = 2 ** used.float().log2().ceil()
+    used = torch.zeros(256, device=picture.device).index_fill_(0, levels.flatten().long(), 1.0).sum()
+    photons = 2 ** (used.log2() - 1e-4).ceil()  # a power of two stays itself however it was rounded
     mean = levels * (photons / 255)
     count = (mean + mean.sqrt() * z + (z * z - 1) / 6 * mean.clamp(max=1)).round_().clamp_(min=0)
     return torch.add(picture, (count - mean) * (255 / photons), alpha=strength).clamp_(0, 255)
