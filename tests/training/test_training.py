@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import errno
 import itertools
 import os
 import signal
@@ -14,14 +16,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from faults import Killed, killing_at
 from safetensors.torch import load_file
 from tiny_recipe import tiny
 
-from acutance.errors import AcutanceError, BadInput, Interrupted, UsageError
+from acutance.errors import AcutanceError, BadInput, DiskFull, Interrupted, UsageError
 from acutance.training import checkpoint
 from acutance.training.data import Pack, PairedCrops, batches
 from acutance.training.log import metrics
 from acutance.training.loop import train
+from acutance.training.objective import Losses
 from acutance.training.prepare import prepare
 from acutance.training.recipe import ConstantThenDecay, Recipe
 
@@ -188,6 +192,94 @@ def test_a_batch_of_nan_is_skipped_and_too_many_stop_the_run(dataset: Path, tmp_
 
     with pytest.raises(AcutanceError, match="no finite loss"):
         train(poison(float("nan")), data=dataset, out=tmp_path, steps=100)
+
+
+def test_a_run_goes_back_past_bad_data_and_ends_after_three_times(dataset: Path, tmp_path: Path) -> None:
+    """Steps 3 to 14 meet pictures of NaN, as a divergence would give; other data follows and the run ends well."""
+
+    def sick(first: int, last: int) -> Recipe:
+        recipe = dataclasses.replace(tiny(), ema=0.0)
+        seen = itertools.count()
+
+        def objective(features):
+            built = recipe.objective(features)
+            usual = built.turns[0]
+
+            def loss(batch):
+                value = usual.loss(batch)
+                bad = first <= next(seen) < last
+                return Losses({k: v * float("nan") for k, v in value.terms.items()}) if bad else value
+
+            built.turns = (dataclasses.replace(usual, loss=loss),)
+            return built
+
+        return dataclasses.replace(recipe, objective=objective)
+
+    events: list[dict] = []
+    train(sick(3, 15), data=dataset, out=tmp_path / "a", steps=30, on_event=events.append)
+    assert [e["text"] for e in events if "back to step" in e.get("text", "")]
+    rows = [row for row in metrics(tmp_path / "a") if "skipped" in row]
+    assert rows[-1]["skipped"] == 12 and rows[-1]["step"] == 30
+    with pytest.raises(AcutanceError, match="no finite loss, 4 times"):
+        train(sick(3, 10_000), data=dataset, out=tmp_path / "b", steps=30)
+
+
+def test_killed_at_every_file_operation_of_a_save(tmp_path: Path) -> None:
+    """Whatever is half done, the newest sound checkpoint is the old or the new one, whole."""
+    first, second = ({"networks": {"w": torch.full((50,), v)}} for v in (1.0, 2.0))
+    for operation in itertools.count(1):
+        run = tmp_path / str(operation)
+        checkpoint.save(run, 1, first, {})
+        with killing_at(operation, run) as killed, contextlib.suppress(Killed):
+            checkpoint.save(run, 2, second, {})
+        sound = [c for c in checkpoint.checkpoints(run) if checkpoint.damage(c) is None]
+        value = checkpoint.load(sound[-1])[0]["networks"]["w"][0].item()
+        assert value == checkpoint.step_of(sound[-1]) and value in (1.0, 2.0)
+        checkpoint.save(run, 2, second, {})
+        assert checkpoint.load(checkpoint.checkpoints(run)[-1])[0]["networks"]["w"][0].item() == 2.0
+        assert not list((run / "checkpoints").glob("*.tmp"))
+        if not killed:
+            break
+    assert operation > 8
+
+
+def test_a_full_disk_while_saving_is_said_and_the_old_checkpoint_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tensors = {"networks": {"w": torch.ones(5)}}
+    checkpoint.save(tmp_path, 1, tensors, {})
+
+    def full(path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(checkpoint, "sync_file", full)
+    with pytest.raises(DiskFull, match="step-00000002"):
+        checkpoint.save(tmp_path, 2, tensors, {})
+    assert [checkpoint.step_of(c) for c in checkpoint.checkpoints(tmp_path)] == [1]
+    assert checkpoint.damage(checkpoint.checkpoints(tmp_path)[0]) is None
+    assert not list((tmp_path / "checkpoints").glob("*.tmp"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("def go():\n    return Recipe(name='x', shedule=3)", "did you mean schedule"),
+        ("def go():\n    return PairedCrops(patsh=3)", "did you mean patch"),
+        ("def go():\n    return 5", "gives int, not a Recipe"),
+        ("def goo():\n    return 5", "holds no function go; did you mean goo"),
+        ("import nothing_like_it", "cannot be imported"),
+    ],
+)
+def test_a_recipe_that_is_none_is_explained(tmp_path: Path, text: str, message: str) -> None:
+    from acutance.cli.train import find_recipe
+
+    file = tmp_path / "mine.py"
+    imports = "from acutance.training.recipe import Recipe\nfrom acutance.training.data import PairedCrops\n"
+    file.write_text(imports + text + "\n")
+    with pytest.raises(UsageError, match=message):
+        find_recipe(f"{file}:go")
+    with pytest.raises(UsageError, match="no recipe called srgam; did you mean srgan"):
+        find_recipe("srgam")
 
 
 def test_training_learns(dataset: Path, tmp_path: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib.util
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -70,11 +73,16 @@ def find_recipe(name: str) -> Recipe:
     if ":" in name:
         return _from_file(*name.rsplit(":", 1))
     if name not in RECIPES:
-        raise UsageError(f"no recipe called {name}; built in: {', '.join(RECIPES)}, or give my_recipe.py:function")
+        raise UsageError(
+            f"no recipe called {name}{_nearest(name, RECIPES)}; built in: {', '.join(RECIPES)}, "
+            "or give my_recipe.py:function"
+        )
     return RECIPES[name]()
 
 
 def _from_file(file: str, function: str) -> Recipe:
+    from acutance.training.recipe import Recipe
+
     specification = importlib.util.spec_from_file_location("recipe_of_the_user", file)
     if specification is None or specification.loader is None or not Path(file).is_file():
         raise UsageError(f"{file}: no such recipe file")
@@ -85,8 +93,26 @@ def _from_file(file: str, function: str) -> Recipe:
         raise UsageError(f"{file}: cannot be imported ({type(error).__name__}: {error})") from error
     build: Callable[[], Recipe] | None = getattr(module, function, None)
     if build is None:
-        raise UsageError(f"{file}: holds no function {function}")
+        raise UsageError(f"{file}: holds no function {function}{_nearest(function, vars(module))}")
     try:
-        return build()
+        recipe = build()
     except (TypeError, ValueError) as error:
-        raise UsageError(f"{file}:{function}: gives no recipe ({error})") from error
+        raise UsageError(f"{file}:{function}: gives no recipe ({error}{_meant(str(error))})") from error
+    if not isinstance(recipe, Recipe):
+        raise UsageError(f"{file}:{function}: gives {type(recipe).__name__}, not a Recipe")
+    return recipe
+
+
+def _meant(message: str) -> str:
+    """The nearest field, when a recipe's own is misspelt."""
+    from acutance.training import data, recipe
+
+    found = re.search(r"unexpected keyword argument '(\w+)'", message)
+    kinds = (recipe.Recipe, recipe.ConstantThenDecay, recipe.MultiStep, recipe.CosineRestarts, recipe.Features,
+             data.PairedCrops, data.WholePictures)  # fmt: skip
+    return _nearest(found[1], {f.name for kind in kinds for f in fields(kind)}) if found else ""
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, known, 1)
+    return f"; did you mean {near[0]}?" if near else ""

@@ -65,9 +65,9 @@ class VGG(nn.Module):
 
     Returns the wanted layers by name, ``convB_C`` before the ReLU, ``reluB_C`` after it and ``poolB`` at the
     end of a block, and computes no deeper than they need. 20,024,384 parameters up to VGG19's conv5_4,
-    14,714,688 up to VGG16's conv5_3. Without ``weights`` the network is random, for tests of shapes only. ``normalisation`` is by
-    default the one that goes with the naming of the weights; give it where that says nothing, as for
-    Oxford weights under torchvision's names.
+    14,714,688 up to VGG16's conv5_3. Without ``weights`` the network is random, for tests of shapes only.
+    ``normalisation`` is by default the one that goes with the naming of the weights; give it where that says
+    nothing, as for Oxford weights under torchvision's names.
     """
 
     mean: Tensor

@@ -83,7 +83,7 @@ def train(
                 state.best, state.best_step = scores["valid_psnr"], state.step
             log.validation(state.step, scores)
         stop = parallel.any_of(cancelled(), target)
-        if last or stop or state.step % recipe.save_every == 0:
+        if last or stop or (state.step % recipe.save_every == 0 and state.bad_steps == 0):
             _save(state, run, recipe, steps)
         if stop and not last:
             raise Interrupted(f"stopped at step {state.step}; run the same command again to continue")

@@ -1,0 +1,163 @@
+"""Every recipe against its source: sizes, losses, weights, rates (checks B2, D2, D4, D6, F7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+
+import pytest
+import torch
+from torch import nn
+
+from acutance.networks import NETWORKS
+from acutance.networks.vgg import VGG
+from acutance.training.batch import Batch
+from acutance.training.losses.adversarial import LeastSquaresOnSigmoid, NonSaturating, RelativisticAverage
+from acutance.training.losses.perceptual import Perceptual, srgan_paper
+from acutance.training.losses.pixel import mse
+from acutance.training.objective import Adversarial, conditional
+from acutance.training.recipe import Recipe
+from acutance.training.recipes import RECIPES
+from acutance.training.step import build, step
+
+LARGE = {"srgan_tensorlayer", "esrgan", "esrgan_minc", "esrgan_psnr", "unet_srgan", "srgan", "srgan_vgg34"}
+
+
+def features(recipe: Recipe) -> nn.Module | None:
+    """Random ones, of the right shape."""
+    if recipe.features is None:
+        return None
+    kind = recipe.features.kind
+    return VGG(kind.configuration, last=recipe.features.last, normalisation=kind.normalisation)
+
+
+def terms(recipe: Recipe) -> dict[str, tuple[float, Callable]]:
+    return {name: (weight, loss) for name, weight, loss in recipe.objective(features(recipe)).losses}  # type: ignore
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_is_a_whole_value(name: str) -> None:
+    recipe = RECIPES[name]()
+    assert recipe.name == name and recipe.network in NETWORKS and recipe.source and recipe.steps > 0
+    with torch.device("meta"):
+        generator = NETWORKS[recipe.network](**recipe.arguments)
+    assert generator.scale == recipe.data.scale
+    assert RECIPES[name].__doc__ and {f.name for f in fields(recipe)}
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if name.endswith("_small") or name == "compact_gan"])
+def test_a_small_recipe_takes_a_step(name: str) -> None:
+    recipe = RECIPES[name]()
+    torch.manual_seed(0)
+    state = build(recipe, features(recipe), torch.device("cpu"))
+    side = getattr(recipe.data, "patch", getattr(recipe.data, "size", 0))
+    hr = torch.rand(2, 3, side, side)
+    batch = Batch(lr=nn.functional.avg_pool2d(hr, 4), hr=hr)
+    before = {k: v.clone() for k, v in state.objective.generator.state_dict().items()}  # type: ignore[attr-defined]
+    step(state, iter([batch, batch]), recipe, 1.0)
+    assert state.skipped == 0 and all(torch.isfinite(torch.tensor(v)) for v in state.losses.values())
+    after = state.objective.generator.state_dict()  # type: ignore[attr-defined]
+    assert any(not torch.equal(before[k], after[k]) for k in before)
+
+
+def learning_rates(recipe: Recipe) -> dict[str, tuple[float, tuple[float, float]]]:
+    state = build(recipe, features(recipe), torch.device("cpu"))
+    return {name: (o.param_groups[0]["lr"], o.param_groups[0]["betas"]) for name, o in state.optimizers.items()}
+
+
+def test_srgan() -> None:
+    recipe, first = RECIPES["srgan"](), RECIPES["srresnet"]()
+    assert (first.data.patch, first.data.batch, first.steps) == (96, 16, 1_000_000)  # type: ignore[attr-defined]
+    assert first.network == recipe.network and first.arguments == recipe.arguments
+    objective = recipe.objective(features(recipe))
+    assert isinstance(objective, Adversarial) and objective.game == NonSaturating() and objective.weight == 1e-3
+    assert [turn.network for turn in objective.turns] == ["generator", "critic"]
+    ((name, weight, loss),) = objective.losses
+    assert (name, weight) == ("vgg54", 1.0) and isinstance(loss, Perceptual)
+    assert loss.layers == (("relu5_4", 1.0),) and loss.distance is srgan_paper and loss.signed
+    assert learning_rates(recipe) == dict.fromkeys(("generator", "critic"), (0.0001, (0.9, 0.999)))
+    factors = [recipe.schedule.factor(s, recipe.steps) for s in (0, 99_999, 100_000, 199_999)]
+    assert factors == pytest.approx([1, 1, 0.1, 0.1]) and recipe.steps == 200_000
+
+
+def test_total_variation_only_in_srresnet_vgg22() -> None:
+    found = terms(RECIPES["srresnet_vgg22"]())
+    assert found["total_variation"][0] == 2e-8 and found["vgg22"][1].layers == (("relu2_2", 1.0),)  # type: ignore
+    assert [n for n in RECIPES if n.startswith("sr") and "total_variation" in terms_of(n)] == ["srresnet_vgg22"]
+
+
+def terms_of(name: str) -> set[str]:
+    recipe = RECIPES[name]()
+    return set() if name in LARGE else set(terms(recipe))
+
+
+def test_tensorlayer() -> None:
+    recipe, first = RECIPES["srgan_tensorlayer"](), RECIPES["srgan_tensorlayer_init"]()
+    assert recipe.data.patch == 384 and recipe.data.batch == 16 and first.steps == 5000  # type: ignore[attr-defined]
+    with torch.device("meta"):
+        objective = recipe.objective(VGG(recipe.features.kind.configuration, last="conv4_4"))  # type: ignore
+    found = {name: weight for name, weight, _ in objective.losses}  # type: ignore[attr-defined]
+    assert found == {"mse": 1.0, "vgg": 2e-6} and objective.weight == 1e-3  # type: ignore[attr-defined]
+    assert sum(p.numel() for p in objective.critic.parameters()) == 48_153_921  # type: ignore[attr-defined]
+    assert [1e-4 * recipe.schedule.factor(s * 50, recipe.steps) for s in (0, 999, 1000)] == pytest.approx(
+        [1e-4, 1e-4, 1e-5]
+    )
+    assert recipe.steps == 2000 * 50
+
+
+def test_esrgan() -> None:
+    recipe, first = RECIPES["esrgan"](), RECIPES["esrgan_psnr"]()
+    with torch.device("meta"):
+        objective = recipe.objective(VGG(recipe.features.kind.configuration, last="conv5_4"))  # type: ignore
+    assert objective.game == RelativisticAverage(halved=True) and objective.weight == 5e-3  # type: ignore
+    (perceptual, pixel) = objective.losses  # type: ignore[attr-defined]
+    assert perceptual[:2] == ("perceptual", 1.0) and perceptual[2].layers == (("conv5_4", 1.0),)
+    assert pixel[:2] == ("l1", 1e-2) and recipe.data.patch == 128 and first.data.patch == 192  # type: ignore
+    assert [turn.network for turn in objective.turns] == ["generator", "critic"]  # type: ignore[attr-defined]
+    assert sum(p.numel() for p in objective.generator.parameters()) == 16_697_987  # type: ignore[attr-defined]
+    rates = [1e-4 * recipe.schedule.factor(s, recipe.steps) for s in (0, 50_000, 100_000, 200_000, 300_000)]
+    assert rates == pytest.approx([1e-4, 5e-5, 2.5e-5, 1.25e-5, 6.25e-6])
+    assert [2e-4 * first.schedule.factor(s, first.steps) for s in (0, 200_000)] == pytest.approx([2e-4, 1e-4])
+
+
+def test_conditional() -> None:
+    recipe = RECIPES["unet_srgan"]()
+    with torch.device("meta"):
+        objective = recipe.objective(None)
+    assert isinstance(objective, Adversarial) and objective.losses == () and objective.judge is conditional
+    assert [turn.name for turn in objective.turns] == ["real", "fake", "generator"]
+    assert recipe.data.patch == 512 and recipe.data.degrade.margin(4) == 0  # type: ignore[attr-defined]
+    from acutance.training.recipes.unet_srgan import unet_srgan
+
+    with torch.device("meta"):
+        held = unet_srgan(pixel=0.5).objective(None)
+    assert [(n, w) for n, w, _ in held.losses] == [("l1", 0.5)]  # type: ignore[attr-defined]
+
+
+def test_faces() -> None:
+    recipe = RECIPES["face_srgan"]()
+    objective = recipe.objective(features(recipe))
+    assert isinstance(objective, Adversarial) and objective.game == LeastSquaresOnSigmoid()
+    assert [(t.name, t.fresh) for t in objective.turns] == [("real", False), ("fake", False), ("generator", True)]
+    ((_, weight, loss),) = objective.losses
+    assert weight == 1.0 and isinstance(loss, Perceptual) and not loss.signed
+    assert loss.layers == (("relu3_3", 1.0),) and loss.distance.__name__ == mse.__name__ and objective.weight == 1e-3
+    assert learning_rates(recipe) == dict.fromkeys(("generator", "critic"), (0.0002, (0.5, 0.999)))
+    assert recipe.data.batch == 1 and recipe.steps == 30_000
+    assert (objective.generator(torch.rand(1, 3, 64, 64)).abs() <= 1).all()
+    pictures = torch.rand(1, 3, 256, 256)
+    assert loss.features(pictures, ("relu3_3",))["relu3_3"].shape == (1, 256, 64, 64)
+
+
+def test_restoration_sees_a_sharpened_target_and_its_critic_a_plain_one() -> None:
+    recipe = RECIPES["restore_small"]()
+    assert recipe.data.sharpen and recipe.data.degrade.margin(4) >= 8  # type: ignore[attr-defined]
+    objective = recipe.objective(features(recipe))
+    seen: list[torch.Tensor] = []
+    objective.losses = (("l1", 1.0, lambda a, b: (seen.append(b), (a - b).abs().mean())[1]),)  # type: ignore
+    hr, sharp = torch.rand(1, 3, 96, 96), torch.rand(1, 3, 96, 96)
+    batch = Batch(lr=nn.functional.avg_pool2d(hr, 4), hr=hr, sharp=sharp)
+    objective.judge = lambda critic, image, b: (seen.append(image), critic(image))[1]  # type: ignore[attr-defined]
+    objective.generator_loss(batch)  # type: ignore[attr-defined]
+    objective.critic_loss(batch)  # type: ignore[attr-defined]
+    assert seen[0] is sharp and any(x is hr for x in seen[1:]) and not any(x is sharp for x in seen[1:])
