@@ -158,7 +158,7 @@ def test_nobody_there_and_silence_are_retried_then_said(tmp_path: Path) -> None:
     events: list[dict[str, Any]] = []
     with pytest.raises(ResourceError, match=r"failed 3 times in a row .Connection refused., 0 bytes"):
         fetch(known(url), tmp_path / "b.zip", quick(events, retries=3))
-    assert len(events) == 2
+    assert len(events) == 2 and not stray_files(tmp_path)
 
 
 @pytest.mark.parametrize("target", ["http://example.com/a", "file:///etc/passwd", "ftp://example.com/a"])

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from acutance.errors import BadInput, DiskFull, ResourceError, UsageError
+from acutance.errors import BadInput, DiskFull, Interrupted, ResourceError, UsageError
 from acutance.files import pixels
 from acutance.files.pixels import read_rgb8, read_size, write_png
 from acutance.training.data import Pack
@@ -224,6 +224,13 @@ def test_kill_minus_nine_leaves_no_dataset_and_the_rerun_is_the_same(tmp_path: P
     assert again == fresh and not (tmp_path / "pack" / "shard-00007.bin").exists()
 
 
+def test_a_stop_is_heeded_and_leaves_no_dataset(photos: Path, tmp_path: Path) -> None:
+    stops = iter([False] * 3 + [True])
+    with pytest.raises(Interrupted, match="stopped at picture 1 of 2; the same command begins anew"):
+        prepare([photos], tmp_path / "pack", cancelled=lambda: next(stops))
+    assert not (tmp_path / "pack" / "manifest.json").exists()
+
+
 def test_two_at_once_do_not_mix(photos: Path, tmp_path: Path) -> None:
     with Shards(tmp_path / "pack"), pytest.raises(ResourceError, match="another process is at work"):
         prepare([photos], tmp_path / "pack")
@@ -310,7 +317,7 @@ def test_the_command_says_what_happened(acutance, photos: Path, tmp_path: Path) 
     assert lines[1].startswith("pack: 30 squares of 64 pixels in pairs, 0 megapixels")
     assert lines[1].endswith("left out: 1 unreadable")
     done = acutance("prepare", photos, "-o", "two", "--lr", photos, "--scale", "4", "--json")
-    assert done.returncode == 3 and "no pictures found" in done.stderr
+    assert done.returncode == 2 and "these are the pictures themselves" in done.stderr
     (tmp_path / "lr" / "X4" / "bx4.png").unlink()
     done = acutance("prepare", photos, "-o", "two", "--lr", "lr", "--scale", "4", "--json")
     assert done.returncode == 2 and done.stderr.count("\n") == 1

@@ -136,7 +136,8 @@ class _Report:
         if kind == "progress":
             total = event["total"]
             of = f" of {amount(total)}" if total else ""
-            text = f"{file}  {amount(event['done'])}{of}, {amount(event['bytes_per_s'])}/s"
+            rate = f", {amount(event['bytes_per_s'])}/s" if event["bytes_per_s"] else ""
+            text = f"{file}  {amount(event['done'])}{of}{rate}"
             self.progress.show(event["done"] / total if total else 0, text, event["eta_s"])
         elif kind == "checking":
             self.progress.show(event["done"] / event["total"], file)

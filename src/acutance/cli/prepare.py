@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from acutance.cli import console
+from acutance.errors import Interrupted
 
 NAMED = 10  # how many of the files left out, or of the pairs that do not fit, are named
 
@@ -32,12 +33,14 @@ def prepare(
     from acutance.training.prepare import prepare as pack
 
     report = _Report(json)
-    try:
-        manifest = pack(
-            photos, out, crop=crop, step=step, lr=lr, scale=scale, skip_unpaired=skip_unpaired, on_event=report
-        )
-    finally:
-        report.progress.clear()
+    with console.stoppable() as stopped:
+        try:
+            manifest = pack(photos, out, crop=crop, step=step, lr=lr, scale=scale, skip_unpaired=skip_unpaired,
+                            on_event=report, cancelled=lambda: bool(stopped()))  # fmt: skip
+        except Interrupted as error:
+            raise Interrupted(str(error), stopped() or 2) from None
+        finally:
+            report.progress.clear()
     report.close(manifest, out)
 
 
@@ -76,7 +79,7 @@ class _Report:
         if len(named) > NAMED:
             console.say(f"... and {len(named) - NAMED} more; all are named in {out / 'manifest.json'}")
         if manifest["spare_lr"]:
-            console.say(f"{manifest['spare_lr']} low-resolution files were not used")
+            console.say(f"low-resolution files that were not used: {manifest['spare_lr']}")
         what = f"squares of {manifest['crop']} pixels" if manifest["crop"] else "pictures"
         megapixels = sum(item["width"] * item["height"] for item in items) / 1e6
         why = ", ".join(f"{count} {kind}" for kind, count in counts.items())
@@ -84,6 +87,8 @@ class _Report:
             f"{out}: {len(items)} {what}{' in pairs' if manifest['scale'] else ''}, {megapixels:.0f} megapixels, "
             f"{held} held out for validation; left out: {why or 'none'}"
         )
+        if not held:
+            console.say("none is held out (4 % are, chosen by their hash): to watch the training, add more pictures")
 
 
 def _once(skip: dict[str, str]) -> str:

@@ -40,6 +40,8 @@ class Partial:
 
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError):  # a write that failed has been reported; closing tries it again
+            if not self.position:
+                self._discard()
             self.file.close()
 
     def _guard(self, action: Callable[[], object]) -> None:

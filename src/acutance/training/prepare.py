@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from acutance.errors import BadInput, UsageError
+from acutance.errors import BadInput, Interrupted, UsageError
 from acutance.files.atomic import atomic_path
 from acutance.files.limits import check_room
 from acutance.files.pixels import read_rgb8, read_size
@@ -29,6 +29,7 @@ CELL = 32
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".avif", ".bmp"}
 FLAT = 0.2  # mean neighbour difference, in grey levels, below which a picture counts as blank
 Events = Callable[[dict[str, Any]], None]
+Piece = tuple[str, np.ndarray, np.ndarray | None]  # name, pixels, those of its partner
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +139,7 @@ def prepare(
     scale: int = 0,
     skip_unpaired: bool = False,
     on_event: Events = lambda event: None,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
     """Scan, check and pack as ``Options`` says; returns the manifest.
 
@@ -151,10 +153,11 @@ def prepare(
         raise UsageError(f"{destination}: already holds a dataset; remove it or choose another folder")
     paths = find_pictures(sources)
     low = [] if options.lr is None else find_pictures([options.lr])
-    paths = [path for path in paths if path not in set(low)]
+    if paths and not (paths := sorted(set(paths) - set(low))):
+        raise UsageError(f"{lr}: these are the pictures themselves; --lr is for the folder of the smaller ones")
     if not paths:
         raise BadInput("no pictures found; accepted are " + " ".join(sorted(SUFFIXES)))
-    packing = _Packing(options, on_event)
+    packing = _Packing(options, on_event, cancelled)
     sizes = packing.scan(paths)
     pairs = packing.pair(sizes, low)
     with Shards(destination) as shards:
@@ -173,13 +176,10 @@ def prepare(
 
 
 def _check_room(destination: Path, sizes: dict[Path, tuple[int, int]], options: Options) -> None:
-    pixels = 0
-    for width, height in sizes.values():
-        if options.crop:
-            across, down = (len(starts(side, options.crop, options.step)) for side in (width, height))
-            pixels += across * down * options.crop**2
-        else:
-            pixels += width * height
+    def stored(side: int) -> int:
+        return len(starts(side, options.crop, options.step)) * options.crop if options.crop else side
+
+    pixels = sum(stored(width) * stored(height) for width, height in sizes.values())
     partners = 1 / options.scale**2 if options.scale else 0
     check_room(destination, round(pixels * 3 * (1 + partners)) + (16 << 20), "the dataset")
 
@@ -191,9 +191,14 @@ def _digest(rgb: np.ndarray) -> str:
 class _Packing:
     """One packing: what is left out on the way, and why."""
 
-    def __init__(self, options: Options, on_event: Events) -> None:
-        self.options, self.on_event = options, on_event
+    def __init__(self, options: Options, on_event: Events, cancelled: Callable[[], bool]) -> None:
+        self.options, self.on_event, self.cancelled = options, on_event, cancelled
         self.skipped: list[dict[str, str]] = []
+
+    def _at(self, kind: str, done: int, paths: list[Path]) -> None:
+        if self.cancelled():
+            raise Interrupted(f"stopped at picture {done} of {len(paths)}; the same command begins anew")
+        self.on_event({"event": kind, "done": done, "total": len(paths), "name": paths[done].name})
 
     def skip(self, name: object, kind: str, reason: str) -> None:
         self.skipped.append({"name": str(name), "kind": kind, "reason": reason})
@@ -202,7 +207,7 @@ class _Packing:
         """Width and height of every picture that can be opened and is large enough."""
         sizes = {}
         for done, path in enumerate(paths):
-            self.on_event({"event": "scan", "done": done, "total": len(paths), "name": path.name})
+            self._at("scan", done, paths)
             try:
                 width, height = read_size(path)
             except (BadInput, OSError) as error:
@@ -257,7 +262,7 @@ class _Packing:
         """Pictures that decode, are new and not blank, cropped to a multiple of the scale of their partner."""
         seen: dict[str, Path] = {}
         for done, path in enumerate(paths):
-            self.on_event({"event": "progress", "done": done, "total": len(paths), "name": path.name})
+            self._at("progress", done, paths)
             try:
                 rgb = read_rgb8(path)
                 lr = read_rgb8(pairs.partners[path]) if path in pairs.partners else None
@@ -274,9 +279,7 @@ class _Packing:
                 scale = self.options.scale or 1
                 yield rgb[: rgb.shape[0] // scale * scale, : rgb.shape[1] // scale * scale], lr, path, digest
 
-    def _pieces(
-        self, rgb: np.ndarray, lr: np.ndarray | None, path: Path
-    ) -> Iterator[tuple[str, np.ndarray, np.ndarray | None]]:
+    def _pieces(self, rgb: np.ndarray, lr: np.ndarray | None, path: Path) -> Iterator[Piece]:
         """The picture whole, or its squares; blank squares are left out. Names end in +x+y of the corner."""
         crop, scale = self.options.crop, self.options.scale or 1
         if not crop:
