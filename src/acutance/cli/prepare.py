@@ -27,6 +27,7 @@ def prepare(
     skip_unpaired: Annotated[
         bool, typer.Option("--skip-unpaired", help="Leave out pictures without a fitting partner.")
     ] = False,
+    held_out: Annotated[float, typer.Option(help="Share of the pictures kept for validation.", min=0, max=0.5)] = 0.04,
     json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on stdout.")] = False,
 ) -> None:
     """Pack photographs for training: checked, counted, hashed, a few held out for validation."""
@@ -36,7 +37,7 @@ def prepare(
     with console.stoppable() as stopped:
         try:
             manifest = pack(photos, out, crop=crop, step=step, lr=lr, scale=scale, skip_unpaired=skip_unpaired,
-                            on_event=report, cancelled=lambda: bool(stopped()))  # fmt: skip
+                            valid_share=held_out, on_event=report, cancelled=lambda: bool(stopped()))  # fmt: skip
         except Interrupted as error:
             raise Interrupted(str(error), stopped() or 2) from None
         finally:
