@@ -340,3 +340,15 @@ def test_prepare_then_train_then_upscale(acutance, tmp_path: Path, picture: Path
     done = acutance("upscale", picture, "--model", "run", "-o", "out.png")
     assert done.returncode == 0, done.stderr
     one_line(acutance("train", "compcat", "--data", "pack", "--out", "run2"), 2, "compcat")
+
+
+def test_evaluate_saves_pictures_side_by_side(acutance, tmp_path: Path, small_photo: np.ndarray) -> None:
+    from PIL import Image
+
+    (tmp_path / "set" / "HR").mkdir(parents=True)
+    Image.fromarray(small_photo).save(tmp_path / "set" / "HR" / "eye.png")
+    done = acutance("evaluate", "--bench", "set", "--model", "fidelity", "--pictures", "out")
+    assert done.returncode == 0, done.stderr
+    sizes = {p.name: Image.open(p).size for p in (tmp_path / "out" / "set").iterdir()}
+    assert sizes == {"eye-generated.png": (80, 60), "eye-lr.png": (20, 15), "eye-hr.png": (80, 60),
+                     "eye-bicubic.png": (80, 60)}  # fmt: skip

@@ -24,6 +24,9 @@ def evaluate(
     engine: Annotated[str, typer.Option(help="auto, cpu or torch.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     images: Annotated[bool, typer.Option(help="Print every image, not only the means.")] = False,
+    pictures: Annotated[
+        Path | None, typer.Option(help="Save each result here, with its input, original and bicubic.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on stdout.")] = False,
 ) -> None:
     """PSNR and SSIM on luma, a border of SCALE pixels cut off: the protocol of the SRGAN and ESRGAN papers.
@@ -42,6 +45,11 @@ def evaluate(
         if json:
             console.emit(event)
 
+    def beside(name: str) -> Path | None:
+        """One folder; with several models one for each."""
+        several = len(model or []) > 1
+        return pictures / Path(name).stem if pictures and several else pictures
+
     if not json:
         print(
             f"{'model':14} {'set':10} {'images':>6}"
@@ -54,7 +62,7 @@ def evaluate(
             run = Upscaler(loaded, Settings(engine=engine, precision=precision)).array  # type: ignore[arg-type]
             times = loaded.geometry.scale
         for folder in bench:
-            result = benchmark.evaluate(run, folder, times, metrics=names, on_event=on_event)
+            result = benchmark.evaluate(run, folder, times, metrics=names, pictures=beside(name), on_event=on_event)
             progress.clear()
             if json:
                 console.emit({"event": "set", "model": name, **result})

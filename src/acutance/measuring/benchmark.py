@@ -14,7 +14,7 @@ from statistics import fmean
 import numpy as np
 
 from acutance.errors import BadInput, UsageError
-from acutance.files.pixels import read_rgb8
+from acutance.files.pixels import read_rgb8, write_png
 from acutance.imaging.bicubic import Border, downscale, modcrop, upscale
 from acutance.measuring.metrics.lpips import lpips
 from acutance.measuring.metrics.psnr import psnr_y
@@ -99,9 +99,13 @@ def evaluate(
     scale: int,
     *,
     metrics: Sequence[str] = USUAL,
+    pictures: Path | None = None,
     on_event: Callable[[dict], None] = lambda event: None,
 ) -> dict:
-    """Scores of every picture of ``bench`` and their means, JSON-safe (infinite becomes "inf")."""
+    """Scores of every picture of ``bench`` and their means, JSON-safe (infinite becomes "inf").
+
+    ``pictures``: a folder for every result beside its input, its original and bicubic, as PNG.
+    """
     paths = find_pairs(bench, scale)
     rows: list[dict] = []
     for number, (original, partner) in enumerate(paths):
@@ -109,6 +113,8 @@ def evaluate(
         result = run(pair.lr)
         scores = {name: METRICS[name](result, pair.hr, border=scale) for name in metrics}
         rows.append({"image": pair.name, **scores})
+        if pictures is not None:
+            save_pictures(pictures / bench.name, pair, result)
         on_event({"event": "image", "set": bench.name, "done": number + 1, "total": len(paths),
                   "image": pair.name, **{k: json_safe(v) for k, v in scores.items()}})  # fmt: skip
     means = {name: json_safe(fmean(row[name] for row in rows)) for name in metrics}
@@ -117,6 +123,15 @@ def evaluate(
         "lr": "given" if paths[0][1] else "bicubic", "mean": means,
         "per_image": [{k: json_safe(v) for k, v in row.items()} for row in rows],
     }  # fmt: skip
+
+
+def save_pictures(folder: Path, pair: Pair, result: np.ndarray) -> None:
+    """``NAME-generated.png``, ``-lr``, ``-hr`` and ``-bicubic`` (tensorlayer's evaluate mode)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    scale = pair.hr.shape[0] // pair.lr.shape[0]
+    kinds = {"generated": result, "lr": pair.lr, "hr": pair.hr, "bicubic": upscale(pair.lr, scale)}
+    for kind, picture in kinds.items():
+        write_png(folder / f"{pair.name}-{kind}.png", picture)
 
 
 def json_safe(value: float | str) -> float | str:

@@ -75,7 +75,7 @@ def esrgan_small() -> Recipe:
     wanted = Features(kind=OXFORD_VGG19, last="conv3_4")
     recipe = _game("esrgan_small", "rrdb", SMALL, RRDBNet, wanted, _layer("conv3_4", CONV34_WEIGHT), patch=96)
     return replace(
-        recipe, data=PairedCrops(scale=4, patch=96, batch=8, candidates=3), ema=0.99, steps=3000,
+        recipe, data=PairedCrops(scale=4, patch=96, batch=4, candidates=3), ema=0.99, steps=3000,
         schedule=MultiStep(milestones=(2000,), gamma=0.1),
     )  # fmt: skip
 

@@ -82,7 +82,7 @@ def srgan_small() -> Recipe:
     """``srgan_vgg34`` for the network of ``srresnet_small``, for two cores (ours)."""
     return replace(
         _game("srgan_small", SMALL, "conv3_4", _vgg34), steps=3000, schedule=MultiStep(milestones=(2000,), gamma=0.1),
-        data=replace(CROPS, batch=8, candidates=3), ema=0.99,
+        data=replace(CROPS, batch=4, candidates=3), ema=0.99,
     )  # fmt: skip
 
 
