@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from loopback import Behaviour, serving
 
 from acutance.errors import BadModel, UsageError
+from acutance.files import weights
+from acutance.files.download import Terms
 from acutance.files.weights import KNOWN
 from acutance.networks.vgg import OXFORD, RAW, VGG19
+from acutance.training import features
 from acutance.training.features import (
     KINDS,
     MINC_VGG16,
@@ -88,3 +95,28 @@ def test_damaged_and_unsafe_files(folder: Path) -> None:
             load_features(TORCHVISION_VGG19, "conv5_4", folder / name)
         assert "\n" not in str(error.value)
     assert not (folder / "ran").exists()
+
+
+def test_a_file_that_can_be_had_is_fetched_and_checked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a server on this machine whose line breaks once; a wrong file is not kept."""
+    stored = io.BytesIO()
+    network = VGG19(last="conv2_2")
+    keys = {"conv1_1": 0, "conv1_2": 2, "conv2_1": 5, "conv2_2": 7}
+    torch.save({f"features.{keys[k.split('.')[1]]}.{k.split('.')[2]}": v
+                for k, v in network.state_dict().items() if k.startswith("layers.")}, stored)  # fmt: skip
+    content, events = stored.getvalue(), []
+    name, terms = "vgg19-dcbb9e9d.pth", Terms(pause=0.01, on_event=events.append)
+    for digest, fits in ((hashlib.sha256(content).hexdigest()[:8], True), ("dcbb9e9d", False)):
+        with serving(Behaviour(content, drops=[5000])) as url:
+            row = replace(KNOWN[name], published=url, size=len(content), sha256=digest)
+            monkeypatch.setattr(weights, "KNOWN", {**KNOWN, name: row})
+            monkeypatch.setattr(features, "KNOWN", weights.KNOWN)
+            if fits:
+                loaded = load_features(TORCHVISION_VGG19, "conv2_2", terms=terms)
+                assert torch.equal(loaded.layers["conv2_2"].weight, network.layers["conv2_2"].weight)
+                assert any(e["event"] == "note" and "fetching" in e["text"] for e in events)
+                (folder / name).unlink()
+            else:
+                with pytest.raises(BadModel, match="expected dcbb9e9d; not kept"):
+                    load_features(TORCHVISION_VGG19, "conv2_2", terms=terms)
+                assert not list(folder.iterdir())

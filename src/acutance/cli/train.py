@@ -46,6 +46,11 @@ def train(
         if event["event"] == "train":
             text = f"step {event['step']}/{event['steps']}  {event['steps_per_s']} steps/s"
             progress.show(event["step"] / event["steps"], text, event["eta_s"])
+        elif event["event"] == "progress":
+            progress.show(event["done"] / event["total"], event.get("file", ""))
+        elif event["event"] in ("note", "warning") and not json:
+            progress.clear()
+            console.say(f"{event['event']}: {event['text']}")
         elif not json:
             progress.clear()
             console.say("  ".join(f"{key} {value}" for key, value in event.items() if key != "event"))

@@ -10,18 +10,23 @@ from pathlib import Path
 from typing import Any
 
 from acutance.errors import BadModel, UsageError
+from acutance.files.atomic import sync_folder
+from acutance.files.download import Terms, fetch
 from acutance.files.pickles import read_pickle
+from acutance.files.remote import Remote
 
 
 @dataclass(frozen=True, kw_only=True)
 class WeightFile:
     """``sha256``: the whole checksum, its first digits where only those are published, or empty where
-    none is; ``published``: the address, or the project that offers the file."""
+    none is; ``published``: the address, or the project that offers the file; ``size``: bytes, of a file
+    that can be fetched from there."""
 
     what: str
     licence: str
     sha256: str
     published: str
+    size: int = 0
 
 
 _TORCHVISION = "https://download.pytorch.org/models/"
@@ -71,6 +76,7 @@ KNOWN: Mapping[str, WeightFile] = {
         licence="BSD-3-Clause",
         sha256="dcbb9e9d",
         published=_TORCHVISION + "vgg19-dcbb9e9d.pth",
+        size=574_673_361,
     ),
     "vgg19_conv1_1-conv3_4.pth": WeightFile(
         what="Oxford's VGG19 up to conv3_4",
@@ -117,6 +123,19 @@ def find_weights(*names: str) -> Path:
         f"{name}: not in {folder} ({known.what}); put it there under this name, or set ACUTANCE_WEIGHTS to its folder; "
         f"published at {known.published}"
     )
+
+
+def fetch_weights(name: str, terms: Terms) -> Path:
+    """Bring a file of ``KNOWN`` that has a size into the weights folder, checked before it gets its name."""
+    known, final = KNOWN[name], weights_folder() / name
+    fetched = final.with_suffix(".fetched")
+    fetch(Remote(url=known.published, size=known.size), fetched, terms)
+    if not (found := sha256(fetched)).startswith(known.sha256):
+        fetched.unlink()
+        raise BadModel(f"{known.published}: SHA-256 begins with {found[:8]}, expected {known.sha256[:8]}; not kept")
+    os.replace(fetched, final)
+    sync_folder(final.parent)
+    return final
 
 
 def read_weights(path: Path) -> dict[str, Any]:

@@ -9,7 +9,9 @@ from pathlib import Path
 from torch import nn
 
 from acutance.errors import BadModel, UsageError
-from acutance.files.weights import find_weights, read_weights
+from acutance.files.download import Terms
+from acutance.files.remote import amount
+from acutance.files.weights import KNOWN, fetch_weights, find_weights, read_weights
 from acutance.networks.vgg import MINC, OXFORD, RAW, TORCHVISION, VGG, Configuration, E, Normalisation
 
 SHALLOW = "srgan_vgg34"  # the recipe for those who have no deeper layers than conv3_4
@@ -55,13 +57,13 @@ MINC_VGG16 = Kind(
 KINDS = (OXFORD_VGG19, TORCHVISION_VGG19, MINC_VGG16)
 
 
-def load_features(kind: Kind, last: str, file: Path | None = None) -> VGG:
+def load_features(kind: Kind, last: str, file: Path | None = None, terms: Terms | None = None) -> VGG:
     """The features of ``kind`` up to ``last``, from ``file`` or from the weights folder.
 
-    Raises ``UsageError`` where no file is there or ``file`` is another kind's, ``BadModel`` where it is
-    damaged, unsafe or has no such layers.
+    With ``terms`` a file that is not there and can be had is fetched. Raises ``UsageError`` where no file is
+    there or ``file`` is another kind's, ``BadModel`` where it is damaged, unsafe or has no such layers.
     """
-    path = file if file is not None else _find(kind, last)
+    path = file if file is not None else _find(kind, last, terms)
     others = [k for k in KINDS if k.files != kind.files and path.name in dict(k.files)]
     if others:
         raise UsageError(f"{path}: holds {others[0].name}; this recipe is made for {kind.name}")
@@ -84,14 +86,17 @@ def digest(network: nn.Module | None) -> str:
     return total.hexdigest()
 
 
-def _find(kind: Kind, last: str) -> Path:
-    """The file in the weights folder that goes as deep as ``last``."""
+def _find(kind: Kind, last: str, terms: Terms | None) -> Path:
+    """The file in the weights folder that goes as deep as ``last``; fetched, if need be and where it can be."""
     layers = kind.configuration.layers
     fitting = [name for name, deepest in kind.files if layers.index(deepest) >= layers.index(last)]
     try:
         return find_weights(*fitting)
     except UsageError as error:
-        # Fetching starts here: files.weights.KNOWN has the address and the digits of the checksum.
+        if terms is not None:
+            for name, known in ((name, KNOWN[name]) for name in fitting if KNOWN[name].size):
+                terms.on_event({"event": "note", "text": f"fetching {name}, {amount(known.size)}: {known.published}"})
+                return fetch_weights(name, terms)
         raise UsageError(f"{error}; or name another with --features{_advice(kind, last)}") from error
 
 

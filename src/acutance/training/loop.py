@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from acutance.errors import AcutanceError, Interrupted, UsageError
+from acutance.files.download import Terms
 from acutance.training import checkpoint, parallel
 from acutance.training.data import Pack, batches
 from acutance.training.features import digest, load_features
@@ -52,8 +53,7 @@ def train(
     if not parallel.leads():
         on_event = _silent
     pack = Pack(data)
-    wanted = recipe.features
-    network = load_features(wanted.kind, wanted.last, features) if wanted else None
+    network = _features(recipe, features, Terms(option="ACUTANCE_WEIGHTS", on_event=on_event, cancelled=cancelled))
     torch.manual_seed(seed)
     state = build(recipe, network, target)
     run = open_run(out, recipe, state, digest(network), pack.sha256, seed, start)
@@ -101,6 +101,18 @@ def choose_device(name: str) -> torch.device:
 
 def _silent(event: dict) -> None:
     """Only the leading process speaks."""
+
+
+def _features(recipe: Recipe, file: Path | None, terms: Terms) -> torch.nn.Module | None:
+    """The feature network, fetched by the leading process where it has to be."""
+    if recipe.features is None:
+        return None
+    if not parallel.leads():
+        parallel.wait()
+    network = load_features(recipe.features.kind, recipe.features.last, file, terms)
+    if parallel.leads():
+        parallel.wait()
+    return network
 
 
 def _finish(run: Path, recipe: Recipe, state: State, pack: Pack, log: Log) -> Path:
