@@ -90,6 +90,7 @@ def start_weights(start: Path, network: nn.Module) -> dict[str, Tensor]:
         raise UsageError(f"{start}: neither a run folder nor a .safetensors model")
     weights = load_file(path)
     expected = network.state_dict()
+    weights |= {k: t for k, t in expected.items() if k.endswith("num_batches_tracked") and k not in weights}
     wrong = [k for k in expected if k not in weights or weights[k].shape != expected[k].shape]
     if wrong or len(weights) != len(expected):
         first = ", ".join(wrong[:3]) or "extra tensors"
