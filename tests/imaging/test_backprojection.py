@@ -48,7 +48,7 @@ def test_few_rows_are_held() -> None:
     """Memory depends on the width and the iterations, not on the height."""
     projection = BackProjection(400, 4, 4, 20)
     held = 0
-    for row in range(400):
+    for _ in range(400):
         projection.put_small(np.zeros((1, 4, 1)))
         projection.put_large(np.zeros((4, 16, 1)))
         held = max(held, projection._large.stop - projection._large.start)

@@ -19,7 +19,6 @@ app = typer.Typer(
 )
 COMMANDS = {
     upscale.upscale: "Enlarge pictures.",
-    models.models: "List the models.",
     doctor.doctor: "Say what this machine can do.",
     evaluate.evaluate: "Measure models on test sets.",
     prepare.prepare: "Pack photographs for training.",
@@ -27,6 +26,7 @@ COMMANDS = {
 }
 for command, summary in COMMANDS.items():
     app.command(short_help=summary)(command)
+app.add_typer(models.app, name="models")
 
 
 def main() -> None:

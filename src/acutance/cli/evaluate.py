@@ -37,11 +37,11 @@ def evaluate(
     if not json:
         print(f"{'model':14} {'set':10} {'images':>6} {'PSNR-Y':>8} {'SSIM-Y':>8}")
     for name in model or ["fidelity"]:
-        run, times = benchmark.bicubic(scale), scale
+        run, times, label = benchmark.bicubic(scale), scale, name
         if name != "bicubic":
             loaded = store.load(name)
             run = Upscaler(loaded, Settings(engine=engine, precision=precision)).array  # type: ignore[arg-type]
-            times = loaded.geometry.scale
+            times, label = loaded.geometry.scale, loaded.name
         for folder in bench:
             result = benchmark.evaluate(run, folder, times, on_event=on_event)
             progress.clear()
@@ -49,6 +49,6 @@ def evaluate(
                 console.emit({"event": "set", "model": name, **result})
                 continue
             rows = result["per_image"] if images else []
-            for row in [*({"label": r["image"], **r} for r in rows), {"label": name, **result["mean"]}]:
-                count = result["images"] if row["label"] == name else ""
+            for row in [*({"label": r["image"], **r} for r in rows), {"label": label, **result["mean"]}]:
+                count = result["images"] if row["label"] == label else ""
                 print(f"{row['label'][:14]:14} {result['set']:10} {count:>6} {row['psnr_y']:8.2f} {row['ssim_y']:8.4f}")

@@ -6,7 +6,6 @@ sensible where B was trained on from A: a PSNR model and the GAN model that star
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from acutance.errors import BadModel, UsageError
-from acutance.files.atomic import atomic_path
-from acutance.models.graph import read_graph
 from acutance.models.model import Model, halved, write_model
+from acutance.models.store import copy_graph
 
 
 def interpolate(a: Model, b: Model, alpha: float) -> dict[str, np.ndarray]:
@@ -50,7 +48,6 @@ def first_difference(a: Model, b: Model) -> str:
 def write_interpolated(a: Model, b: Model, alpha: float, path: Path) -> None:
     """Write the model between ``a`` and ``b`` to ``path``, with the graph beside it and both in its receipt."""
     weights = interpolate(a, b, alpha)
-    read_graph(a)  # sound, and takes these weights
     copy_graph(a, path.parent)
     receipt: dict[str, Any] = {
         "about": f"{1 - alpha:g} of {a.name} and {alpha:g} of {b.name}, weight by weight",
@@ -61,20 +58,6 @@ def write_interpolated(a: Model, b: Model, alpha: float, path: Path) -> None:
         "graph": {"file": a.graph.name, "sha256": a.graph_sha256}, "receipt": receipt,
     }  # fmt: skip
     write_model(path, halved(weights), facts)
-
-
-def copy_graph(model: Model, folder: Path) -> Path:
-    """Copy ``model``'s graph into ``folder`` unless it is there. Raises ``UsageError`` rather than replace another."""
-    target = folder / model.graph.name
-    data = model.graph.read_bytes()
-    if target.exists():
-        if target.read_bytes() != data:
-            raise UsageError(f"{target}: is a graph of other models, made by another version; choose another folder")
-        return target
-    os.makedirs(folder, exist_ok=True)
-    with atomic_path(target) as temporary:
-        temporary.write_bytes(data)
-    return target
 
 
 def _named(model: Model) -> dict[str, Any]:
