@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from acutance.networks.face import FaceGenerator
+from acutance.networks.msrresnet import MSRResNet
 from acutance.networks.rrdb import RRDB, RRDBNet
 from acutance.networks.srresnet import SRResNet, TensorlayerSRResNet
 from acutance.networks.unet import AdditiveUNet
@@ -34,6 +35,8 @@ COUNTS = [
     (AdditiveUNet, {}, 13_966_467),
     (AdditiveUNet, {"batch_norm": True}, 13_970_435),
     (FaceGenerator, {}, 2_038_467),
+    (MSRResNet, {}, 1_517_571),
+    (MSRResNet, {"long_skip": True}, 1_554_499),
 ]
 
 
@@ -108,3 +111,53 @@ def test_evaluation_mode_does_not_depend_on_the_batch() -> None:
     torch.testing.assert_close(network(x)[:1], network(x[:1]), rtol=0, atol=1e-5)
     network.train()
     assert (network(x)[:1] - network(x[:1])).abs().max() > 1e-3
+
+
+def receptive_radius(network: nn.Module, size: int, multiple: int) -> int:
+    """The farthest input pixel that a result pixel depends on, over every position in a block of ``multiple``."""
+    for parameter in network.double().eval().parameters():
+        nn.init.constant_(parameter, 0.02 / math.sqrt(max(1, parameter[0].numel())))
+    scale, worst = network.scale, 0
+    middle = size // 2 // multiple * multiple
+    assert isinstance(scale, int)
+    for row in range(middle, middle + multiple):
+        x = torch.full((1, 3, size, 32), 0.5, dtype=torch.double, requires_grad=True)
+        network(x)[0, :, row * scale : (row + 1) * scale].sum().backward()
+        assert x.grad is not None
+        touched = (x.grad[0].abs().sum((0, 2)) != 0).nonzero()
+        worst = max(worst, row - int(touched.min()), int(touched.max()) - row)
+    return worst
+
+
+RADII = [
+    (SRResNet, {"channels": 4, "blocks": 2}),
+    (TensorlayerSRResNet, {"channels": 4, "blocks": 2}),
+    (FaceGenerator, {"channels": 4, "blocks": 2}),
+    (MSRResNet, {"channels": 4, "blocks": 2}),
+    (MSRResNet, {"channels": 4, "blocks": 2, "long_skip": True}),
+    (MSRResNet, {"channels": 4, "blocks": 1, "scale": 2}),
+    (MSRResNet, {"channels": 4, "blocks": 1, "scale": 3}),
+    (AdditiveUNet, {"width": 0.0625}),
+    (RRDBNet, {"channels": 4, "growth": 2, "blocks": 1}),
+]
+
+
+@pytest.mark.parametrize(("network", "arguments"), RADII)
+def test_the_halo_is_the_receptive_radius(network, arguments: dict) -> None:
+    module = network(**arguments)
+    assert receptive_radius(module, 160, getattr(module, "multiple", 1)) == module.halo
+
+
+def test_a_deep_rrdb_has_a_practical_halo() -> None:
+    """Its radius would be 349 pixels; the error this makes is measured in tests/models/test_real.py."""
+    with torch.device("meta"):
+        assert RRDBNet().halo == 32 and RRDBNet(scale=2).halo == 64 and RRDBNet(scale=1).halo == 128
+
+
+def test_msrresnet_with_a_zero_last_layer_is_bilinear() -> None:
+    network = MSRResNet(channels=8, blocks=1)
+    nn.init.zeros_(network.conv_last.weight)
+    nn.init.zeros_(network.conv_last.bias)  # type: ignore[arg-type]
+    x = torch.rand(1, 3, 6, 9)
+    expected = torch.nn.functional.interpolate(x, scale_factor=4, mode="bilinear", align_corners=False)
+    torch.testing.assert_close(network(x), expected)

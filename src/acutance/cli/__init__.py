@@ -19,7 +19,6 @@ app = typer.Typer(
 )
 COMMANDS = {
     upscale.upscale: "Enlarge pictures.",
-    models.models: "List the models.",
     doctor.doctor: "Say what this machine can do.",
     evaluate.evaluate: "Measure models on test sets.",
     prepare.prepare: "Pack photographs for training.",
@@ -28,6 +27,7 @@ COMMANDS = {
 for command, summary in COMMANDS.items():
     app.command(short_help=summary)(command)
 app.add_typer(datasets.app, name="datasets", short_help="List and fetch public training photographs.")
+app.add_typer(models.app, name="models")
 
 
 def main() -> None:

@@ -56,11 +56,11 @@ def evaluate(
             + "".join(f" {name.upper().replace('_', '-'):>10}" for name in names)
         )
     for name in model or ["fidelity"]:
-        run, times = benchmark.bicubic(scale), scale
+        run, times, label = benchmark.bicubic(scale), scale, name
         if name != "bicubic":
             loaded = store.load(name)
             run = Upscaler(loaded, Settings(engine=engine, precision=precision)).array  # type: ignore[arg-type]
-            times = loaded.geometry.scale
+            times, label = loaded.geometry.scale, loaded.name
         for folder in bench:
             result = benchmark.evaluate(run, folder, times, metrics=names, pictures=beside(name), on_event=on_event)
             progress.clear()
@@ -68,8 +68,8 @@ def evaluate(
                 console.emit({"event": "set", "model": name, **result})
                 continue
             rows = result["per_image"] if images else []
-            for row in [*({"label": r["image"], **r} for r in rows), {"label": name, **result["mean"]}]:
-                count = result["images"] if row["label"] == name else ""
+            for row in [*({"label": r["image"], **r} for r in rows), {"label": label, **result["mean"]}]:
+                count = result["images"] if row["label"] == label else ""
                 print(f"{row['label'][:14]:14} {result['set']:10} {count:>6}" + columns(row, names))
 
 

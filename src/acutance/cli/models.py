@@ -1,21 +1,44 @@
-"""``acutance models``: which models there are, and how good they are."""
+"""``acutance models``: which models there are, what they carry, and how to get others."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import importlib.util
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from acutance.cli import console
-from acutance.errors import AcutanceError
+from acutance.errors import AcutanceError, UsageError
+
+if TYPE_CHECKING:
+    from acutance.models.model import Model
+
+SUFFIX = ".safetensors"
+app = typer.Typer(
+    help="List the models, show one, import, mix and export them.",
+    short_help="List, show, import, mix and export models.",
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+Json = Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")]
+Name = Annotated[str, typer.Argument(metavar="MODEL", help="A name, a model file or a run folder.", show_default=False)]
 
 
-def models(json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False) -> None:
-    """List the models: name, scale, size, training steps, scores."""
+@app.callback(invoke_without_command=True)
+def models(context: typer.Context, json: Json = False) -> None:
+    """List the models: name, scale, size, network, scores."""
+    if context.invoked_subcommand is not None:
+        return
     from acutance.models.model import read_facts
     from acutance.models.store import available, models_folder
 
-    for name, path in available().items():
+    found = available()
+    wide = max(12, *(len(name) for name in found)) if not json else 0
+    for name, path in found.items():
         try:
             row = _row(name, read_facts(path))
         except (AcutanceError, KeyError, TypeError, AttributeError) as error:
@@ -25,9 +48,10 @@ def models(json: Annotated[bool, typer.Option("--json", help="JSON lines on stdo
             console.emit({"event": "model", "path": str(path), **row})
         else:
             scores = "  ".join(f"{key} {value:.2f} dB" for key, value in row["scores"].items())
-            print(f"{name:12} x{row['scale']}  {path.stat().st_size / 1e6:.1f} MB  {row['network']}  {scores}")
+            size = path.stat().st_size / 1e6
+            print(f"{name:{wide}} x{row['scale']}  {size:.1f} MB  {row['network']}  {scores}".rstrip())
             if row["about"]:
-                print(f"{'':12} {row['about']}")
+                print(f"{'':{wide}} {row['about']}")
     if not json:
         console.say(f"your own: put model files into {models_folder()}, or name one with --model FILE")
 
@@ -38,3 +62,175 @@ def _row(name: str, facts: dict[str, Any]) -> dict[str, Any]:
         "name": name, "network": facts["network"], "scale": facts["geometry"]["scale"],
         "steps": receipt.get("steps"), "scores": receipt.get("measured", {}), "about": receipt.get("about", ""),
     }  # fmt: skip
+
+
+@app.command(short_help="What a model is and where it comes from.")
+def show(name: Name, json: Json = False) -> None:
+    """What a model is and where it comes from: network, geometry, receipt, card."""
+    from dataclasses import asdict
+
+    from acutance.models import store
+
+    model = store.load(name)
+    card = store.card(model.name)
+    if json:
+        facts = {"network": model.network, "arguments": model.arguments, "parameters": model.parameters}
+        console.emit({"event": "model", "name": model.name, "path": str(model.path), "sha256": model.sha256, **facts,
+                      "geometry": asdict(model.geometry), "receipt": model.receipt, "card": card})  # fmt: skip
+        return
+    for label, text in _described(model):
+        print(f"{label:12} {text}")
+    if card:
+        print(f"\n{card.strip()}")
+
+
+def _described(model: Model) -> list[tuple[str, str]]:
+    """Label and text of what is known, in lines for people."""
+    geometry, receipt = model.geometry, model.receipt
+    arguments = ", ".join(f"{key} {value}" for key, value in model.arguments.items())
+    around = "needs the whole picture" if geometry.halo is None else f"looks {geometry.halo} pixels around"
+    steps = f", sizes in multiples of {geometry.multiple}" if geometry.multiple > 1 else ""
+    rows = [
+        ("name", model.name),
+        ("network", f"{model.network} ({arguments}), {model.parameters:,} parameters"),
+        ("enlarges", f"{geometry.scale} times; {around}{steps}"),
+        ("file", f"{model.path}  ({model.path.stat().st_size / 1e6:.1f} MB, SHA-256 {model.sha256[:16]}...)"),
+        ("about", receipt.get("about")),
+    ]
+    scores = receipt.get("measured") or receipt.get("scores") or {}
+    rows.append(("scores", ", ".join(f"{key} {value:.2f}" for key, value in scores.items())))
+    if "steps" in receipt:
+        recipe, commit = receipt.get("recipe", {}), receipt.get("commit")
+        start = f", started from {receipt['start']}" if receipt.get("start") else ""
+        made = f" at commit {commit}" if commit else ""
+        rows.append(("trained", f"{receipt['steps']:,} steps of {recipe.get('name', 'a recipe')}{made}{start}"))
+    data = receipt.get("trained_on") or receipt.get("data")
+    rows.append(("data", f"dataset {data[:16]}..." if data and re.fullmatch("[0-9a-f]{64}", data) else data))
+    for part in ("a", "b"):
+        if part in receipt:
+            licence = f", licence {receipt[part]['licence']}" if "licence" in receipt[part] else ""
+            rows.append(("mixed from", f"{receipt[part]['name']} (SHA-256 {receipt[part]['sha256'][:16]}...{licence})"))
+    if "source" in receipt:
+        rows.append(("source", f"{receipt['source']} (SHA-256 {receipt['source_sha256'][:16]}...)"))
+    rows.append(("licence", receipt.get("licence")))
+    return [(label, str(text)) for label, text in rows if text]
+
+
+@app.command(name="import", short_help="Make a model of another program's .pth file.")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE.pth", help="A checkpoint of another program.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="OUT.safetensors; default: your models folder.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="What to call it; default: as the file.")] = None,
+    licence: Annotated[str, typer.Option(help="Its licence, for the receipt.")] = "unknown",
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Make a model of an ESRGAN, Real-ESRGAN, SRVGGNetCompact or MSRResNet checkpoint (.pth). Needs torch.
+
+    The checkpoint is read without running any code in it, and recognised by its tensors.
+    """
+    from acutance.models import store
+
+    if not file.is_file():
+        raise UsageError(f"{file}: no such file")
+    if output and name:
+        raise UsageError("give one of --name and -o; the model is called as its file")
+    if importlib.util.find_spec("torch") is None:
+        raise UsageError('importing needs torch; install it with: pip install "acutance[train]"')
+    from acutance.models.foreign import read_foreign
+    from acutance.training.export import export_model
+
+    if name and Path(name).name != name:
+        raise UsageError(f"--name {name}: a name, not a path; for a path use -o")
+    called = name or re.sub(r"[^\w.+-]+", "-", file.stem)
+    target = _target(output or store.models_folder() / f"{called}{SUFFIX}", overwrite)
+    found = read_foreign(file)
+    receipt = {
+        "about": f"imported from {file.name}", "source": file.name, "source_sha256": store.sha256(file),
+        "licence": licence,
+    }  # fmt: skip
+    target.parent.mkdir(parents=True, exist_ok=True)
+    export_model(target.parent, target.stem, found.network, found.arguments, found.module(), receipt)
+    _made(target, json)
+
+
+@app.command(short_help="Mix two models weight by weight.")
+def interpolate(
+    a: Annotated[str, typer.Argument(metavar="A", help="The model at alpha 0.", show_default=False)],
+    b: Annotated[str, typer.Argument(metavar="B", help="The model at alpha 1.", show_default=False)],
+    alpha: Annotated[float, typer.Option(help="0 is all A, 1 is all B.", show_default=False)],
+    output: Annotated[Path, typer.Option("--output", "-o", help="OUT.safetensors.", show_default=False)],
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Mix two models of one network weight by weight: between faithful (PSNR) and textured (GAN), say."""
+    from acutance.models import store
+    from acutance.models.interpolate import write_interpolated
+
+    first, second = store.load(a), store.load(b)
+    target = _target(output, overwrite, first.path, second.path)
+    write_interpolated(first, second, alpha, target)
+    _made(target, json)
+
+
+@app.command(short_help="Write a model as ONNX or into a folder.")
+def export(
+    name: Name,
+    output: Annotated[Path, typer.Option("--output", "-o", help="FILE.onnx, or a folder.", show_default=False)],
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Write a model for other tools: one ONNX file of any input size, or its two files copied into a folder."""
+    from acutance.models import store
+
+    model = store.load(name)
+    if output.suffix.lower() == ".onnx":
+        from acutance.engines.onnx import export_onnx
+
+        target = _target(output, overwrite, suffix=".onnx")
+        difference = export_onnx(model, target)
+        text = f"{target}  {target.stat().st_size / 1e6:.1f} MB  (differs from torch by at most {difference:.1g})"
+        facts: dict[str, Any] = {"output": str(target), "difference": difference}
+    elif output.suffix and not output.is_dir():
+        raise UsageError(f"{output}: neither FILE.onnx nor a folder")
+    else:
+        target = _target(output / model.path.name, overwrite, model.path)
+        graph = store.copy_files(model, target)
+        text, facts = f"{target}\n{graph}", {"output": str(target), "graph": str(graph)}
+    if json:
+        console.emit({"event": "exported", "name": model.name, **facts})
+    else:
+        console.say(text)
+
+
+def _target(path: Path, overwrite: bool, *inputs: Path, suffix: str = SUFFIX) -> Path:
+    """``path`` if it may be written. Raises ``UsageError``."""
+    if path.suffix != suffix:
+        raise UsageError(f"{path}: name it with {suffix}")
+    if path.exists() and any(path.samefile(each) for each in inputs):
+        raise UsageError(f"{path}: is the model itself; choose another -o")
+    if path.exists() and not overwrite:
+        raise UsageError(f"{path}: is there already; use --overwrite or choose another name")
+    return path
+
+
+def _made(path: Path, json: bool) -> None:
+    """Say what a new model file is."""
+    from acutance.models.model import read_model
+
+    model = read_model(path)
+    if json:
+        console.emit({"event": "made", "name": model.name, "path": str(path), "sha256": model.sha256,
+                      "network": model.network, "arguments": model.arguments, "parameters": model.parameters,
+                      "scale": model.geometry.scale})  # fmt: skip
+        return
+    console.say(f"{path}  {model.network}, x{model.geometry.scale}, {model.parameters:,} parameters")
+    console.say(f"use it with: acutance upscale PICTURE --model {_as_given(path)}")
+
+
+def _as_given(path: Path) -> str:
+    from acutance.models.store import models_folder
+
+    return path.stem if path.parent == models_folder() else str(path)

@@ -34,6 +34,9 @@ def upscale(
     engine: Annotated[str, typer.Option(help="auto, cpu or torch.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8.")] = "auto",
     tile: Annotated[int, typer.Option(help="Tile side in pixels; 0 chooses.")] = 0,
+    back_project: Annotated[
+        int, typer.Option(help="Correct the result N times until it shrinks to the input again; 0 is off, 20 is usual.")
+    ] = 0,
     max_megapixels: Annotated[float, typer.Option(help="Largest input accepted.")] = 300,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders with all their subfolders.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that another plan made.")] = False,
@@ -54,6 +57,7 @@ def upscale(
         engine=engine,  # type: ignore[arg-type]
         precision=precision,  # type: ignore[arg-type]
         tile=tile,
+        back_project=back_project,
         overwrite=overwrite,
         max_megapixels=max_megapixels,
     )

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from acutance.engines import check_output, not_finite
 from acutance.errors import BadModel, UsageError
 from acutance.models.model import Model
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def settle(precision: str, deep: bool) -> str:
@@ -23,6 +27,27 @@ def settle(precision: str, deep: bool) -> str:
     return precision
 
 
+def rebuild(model: Model) -> nn.Module:
+    """The network of ``model`` with its weights, [0, 1] on both sides, in evaluation mode. Raises ``BadModel``."""
+    import torch
+
+    from acutance.networks import NETWORKS
+    from acutance.networks.ranges import UnitRange
+
+    if model.network not in NETWORKS:
+        raise BadModel(f"{model.path}: needs a network called {model.network}, unknown to this version")
+    try:
+        with torch.device("meta"):  # shapes only: a network that its weights do not fill costs nothing
+            network = NETWORKS[model.network](**model.arguments).eval()  # type: ignore[arg-type]
+        weights = {name: torch.from_numpy(tensor) for name, tensor in model.weights.items()}
+        counters = {key for key in network.state_dict() if key.endswith("num_batches_tracked")}
+        weights |= {key: torch.zeros((), dtype=torch.int64) for key in counters}  # only training counts
+        network.load_state_dict(weights, assign=True)
+    except (RuntimeError, TypeError, ValueError, KeyError, IndexError) as error:
+        raise BadModel(f"{model.path}: its weights do not fit its network {model.network}") from error
+    return UnitRange(network).eval().requires_grad_(False)
+
+
 class TorchEngine:
     """``model`` rebuilt from its network's name; see ``engines.Engine``."""
 
@@ -31,24 +56,10 @@ class TorchEngine:
     def __init__(self, model: Model, tile: tuple[int, int], precision: str, *, deep: bool) -> None:
         import torch
 
-        from acutance.networks import NETWORKS
-        from acutance.networks.ranges import UnitRange
-
-        if model.network not in NETWORKS:
-            raise BadModel(f"{model.path}: needs a network called {model.network}, unknown to this version")
         self.model, self.tile, self.precision, self.deep = model, tile, precision, deep
         self._torch = torch
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        try:
-            with torch.device("meta"):  # shapes only: a network that its weights do not fill costs nothing
-                network = NETWORKS[model.network](**model.arguments).eval()
-            weights = {name: torch.from_numpy(tensor) for name, tensor in model.weights.items()}
-            counters = {key for key in network.state_dict() if key.endswith("num_batches_tracked")}
-            weights |= {key: torch.zeros((), dtype=torch.int64) for key in counters}  # only training counts
-            network.load_state_dict(weights, assign=True)
-        except (RuntimeError, TypeError, ValueError, KeyError, IndexError) as error:
-            raise BadModel(f"{model.path}: its weights do not fit its network {model.network}") from error
-        network = UnitRange(network).to(self._device)
+        network = rebuild(model).to(self._device)
         self._network = network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def stream(self, tiles: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

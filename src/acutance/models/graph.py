@@ -23,6 +23,7 @@ from acutance.models.model import Model
 
 FORMAT = 1
 MAX_BYTES = 64 << 20
+DAMAGE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 CONSTANT = re.compile(r'(<data [^>]*?)offset="(\d+)" size="(\d+)"')
 
 
@@ -36,12 +37,9 @@ def read_graph(model: Model) -> tuple[bytes, np.ndarray]:
     if hashlib.sha256(data).hexdigest() != model.graph_sha256:
         raise BadModel(f"{path}: is not the graph {model.path.name} was made with; get both files again")
     try:
-        graph = json.loads(data)
-        shapes = {entry["name"]: tuple(entry["shape"]) for entry in graph["tensors"]}
+        graph, shapes = _parse(data)
         constants, ir = base64.b64decode(graph["constants"]), graph["ir"].encode()
-        if graph["format"] != FORMAT:
-            raise ValueError
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except DAMAGE as error:
         raise BadModel(f"{path}: is no graph that this version reads; get it again or update acutance") from error
     have = {name: tensor.shape for name, tensor in model.weights.items()}
     if shapes != have:
@@ -50,6 +48,25 @@ def read_graph(model: Model) -> tuple[bytes, np.ndarray]:
     parts = [model.weights[entry["name"]].astype("<f4").tobytes() for entry in graph["tensors"]]
     buffer = bytearray(b"".join([*parts, constants]))
     return ir, np.frombuffer(buffer, np.uint8)
+
+
+def fitting_graph(path: Path, weights: dict[str, np.ndarray]) -> str:
+    """The SHA-256 of the graph at ``path`` if it is sound and takes just these weights, else an empty string."""
+    try:
+        data = path.read_bytes()
+        _, shapes = _parse(data)
+    except (OSError, *DAMAGE):
+        return ""
+    fits = shapes == {name: tensor.shape for name, tensor in weights.items()}
+    return hashlib.sha256(data).hexdigest() if fits else ""
+
+
+def _parse(data: bytes) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
+    """A graph file's content and the tensors it expects. Raises one of ``DAMAGE``."""
+    graph = json.loads(data)
+    if graph["format"] != FORMAT:
+        raise ValueError
+    return graph, {entry["name"]: tuple(entry["shape"]) for entry in graph["tensors"]}
 
 
 def build_graph(ir: str, constants: bytes, weights: dict[str, np.ndarray]) -> dict[str, Any]:

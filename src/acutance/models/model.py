@@ -141,7 +141,7 @@ def _read_header(path: Path) -> tuple[dict[str, Any], dict[str, Any], int]:
             if start[8:] != b"{" and (start[:2] == b"PK" or start[:1] == b"\x80"):
                 raise BadModel(
                     f"{path}: is a pickle, which can run code when opened; refused. "
-                    "Only .safetensors models written by acutance are accepted"
+                    "Only .safetensors models written by acutance run; make one with: acutance models import FILE"
                 )
             length = struct.unpack("<Q", start[:8])[0] if len(start) == 9 else 0
             if not 2 <= length <= min(MAX_HEADER, size - 8) or size > MAX_BYTES:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import os
 from pathlib import Path
 
 from acutance.errors import BadModel, UsageError
+from acutance.files.atomic import atomic_path
+from acutance.models.graph import read_graph
 from acutance.models.model import Model, read_model
 
 BUILTIN = Path(__file__).parent / "builtin"
+CARDS = Path(__file__).parent / "cards"
 DEFAULT = "fidelity"
 PICKLES = {".pth", ".pt", ".ckpt", ".bin", ".pkl"}
 
@@ -47,7 +51,7 @@ def find(name: str) -> Path:
         if path.suffix in PICKLES:
             raise BadModel(
                 f"{path}: is a pickle, which can run code when opened; refused. "
-                "Only .safetensors models written by acutance are accepted"
+                "Only .safetensors models written by acutance run; make one with: acutance models import FILE"
             )
         return path
     near = difflib.get_close_matches(name, known, 1)
@@ -58,3 +62,37 @@ def find(name: str) -> Path:
 def load(name: str = DEFAULT) -> Model:
     """Read and check the model ``name`` stands for."""
     return read_model(find(name))
+
+
+def card(name: str) -> str:
+    """The model card of a built-in model (Markdown), or an empty string."""
+    path = CARDS / f"{Path(name).name}.md"
+    return path.read_text() if path.is_file() else ""
+
+
+def copy_files(model: Model, target: Path) -> Path:
+    """Copy a model to ``target`` and its graph beside it; returns the graph's path."""
+    graph = copy_graph(model, target.parent)
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(model.path.read_bytes())
+    return graph
+
+
+def copy_graph(model: Model, folder: Path) -> Path:
+    """Copy ``model``'s graph into ``folder`` unless it is there. Raises ``UsageError`` rather than replace another."""
+    read_graph(model)  # sound, and of these weights
+    target, data = folder / model.graph.name, model.graph.read_bytes()
+    if target.exists():
+        if target.read_bytes() != data:
+            raise UsageError(f"{target}: is a graph of other models, made by another version; choose another folder")
+        return target
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(data)
+    return target
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

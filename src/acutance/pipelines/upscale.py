@@ -22,18 +22,21 @@ from acutance.imaging.tiling import Grid, ceil_to, plan_grid
 from acutance.models.model import Model
 from acutance.pipelines.journal import Journal
 from acutance.pipelines.plan import Plan, units
-from acutance.pipelines.strips import Layout, peak_of, upscale_strips
+from acutance.pipelines.projection import projected_strips
+from acutance.pipelines.strips import Layout, peak_of
 
 TILE = 288  # pixels a side: about what the processor's caches like, halo included
 STRIP_BYTES = 32 << 20  # a strip of the result, so that memory does not grow with the picture
 MAX_SCALE = 16.0
+MAX_ITERATIONS = 100  # of back-projection
 Event = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """What to make of a picture. One of ``scale``, ``width`` and ``height`` (pixels) at most; the
-    model's own scale if none. ``quality``: 1..100 for jpg, webp, avif. ``tile``: 0 chooses."""
+    model's own scale if none. ``quality``: 1..100 for jpg, webp, avif. ``tile``: 0 chooses.
+    ``back_project``: iterations after each pass that make the result shrink to its input again."""
 
     scale: float | None = None
     width: int | None = None
@@ -43,6 +46,7 @@ class Settings:
     engine: EngineName = "auto"
     precision: Precision = "auto"
     tile: int = 0
+    back_project: int = 0
     overwrite: bool = False
     max_megapixels: float = limits.MAX_MEGAPIXELS
 
@@ -63,6 +67,10 @@ class Settings:
             raise UsageError(f"--max-megapixels {self.max_megapixels:g}: expected a number above 0")
         if self.tile < 0:
             raise UsageError("--tile is in pixels; 0 chooses")
+        if not 0 <= self.back_project <= MAX_ITERATIONS:
+            raise UsageError(
+                f"--back-project {self.back_project}: expected 0 (off) to {MAX_ITERATIONS}; ESRGAN used 20"
+            )
 
 
 def final_size(width: int, height: int, model_scale: int, settings: Settings) -> tuple[int, int]:
@@ -116,6 +124,10 @@ class Upscaler:
 
     def __init__(self, model: Model, settings: Settings | None = None) -> None:
         self.model, self.settings = model, settings or Settings()
+        if self.settings.back_project and model.geometry.scale == 1:
+            raise UsageError(
+                f"--back-project: {model.name} does not enlarge, so nothing could be compared; leave it out"
+            )
         self._engine: tuple[tuple[Any, ...], Engine] | None = None
 
     def settle(self, depth: np.dtype) -> tuple[str, str]:
@@ -153,7 +165,8 @@ class Upscaler:
             pixels = standard.bled_array(pixels)
         grid = tile_grid(width, height, self.model, self.settings.tile)
         engine, scale = self.engine(grid, depth), self.model.geometry.scale
-        strips = upscale_strips(lambda top, bottom: pixels[top:bottom], layout, grid, scale, engine)
+        iterations = self.settings.back_project
+        strips = projected_strips(lambda top, bottom: pixels[top:bottom], layout, grid, scale, engine, iterations)
         result = np.concatenate(list(strips))
         return result[:, :, 0] if image.ndim == 2 else result
 
@@ -213,7 +226,7 @@ class Upscaler:
         plan = Plan(
             input=images.sha256(source), model=self.model.sha256, passes=tuple(g.tile for g in grids),
             halo=self.model.geometry.halo, batch=1, engine=engine, precision=precision, size=size,
-            file_format=file_format, quality=settings.quality,
+            file_format=file_format, quality=settings.quality, back_project=settings.back_project,
         )  # fmt: skip
         return plan, size, grids
 
@@ -247,8 +260,8 @@ class Upscaler:
                 )  # fmt: skip
                 engine = self.engine(grid, depth)
                 with writing.picture_writer(destination, commit if last else None) as write:
-                    strips = upscale_strips(
-                        picture.rows, layout, grid, scale, engine,
+                    strips = projected_strips(
+                        picture.rows, layout, grid, scale, engine, plan.back_project,
                         on_tile=lambda done, number=number: on_tile(number, done), cancelled=cancelled,
                     )  # fmt: skip
                     for strip in strips:

@@ -6,6 +6,7 @@ import copy
 import importlib.util
 import inspect
 import json
+import re
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping
@@ -13,11 +14,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from acutance.errors import UsageError
-from acutance.models.graph import build_graph, write_graph
+from acutance.models.graph import build_graph, fitting_graph, write_graph
 from acutance.models.model import Argument, Geometry, halved, write_model
 from acutance.models.store import BUILTIN
 from acutance.networks import NETWORKS
@@ -75,11 +77,16 @@ def make_graph(network: str, arguments: Mapping[str, Argument]) -> dict[str, Any
         for target in list(parameter.output(0).get_target_inputs()):
             target.replace_source_output(constant.output(0))
         converted.remove_parameter(parameter)
+    for number, node in enumerate(converted.get_ordered_ops()):  # the converter counts names through a process's life
+        node.set_friendly_name(f"n{number}")
+        for output in node.outputs():
+            output.get_tensor().set_names(set())
     with tempfile.TemporaryDirectory() as folder:
         xml = Path(folder) / "graph.xml"
         openvino.save_model(converted, xml, compress_to_fp16=False)
         arrays = {name: tensor.numpy() for name, tensor in weights.items()}
-        return build_graph(xml.read_text(), xml.with_suffix(".bin").read_bytes(), arrays)
+        ir = re.sub('<net name="[^"]*"', f'<net name="{network}"', xml.read_text(), count=1)
+        return build_graph(ir, xml.with_suffix(".bin").read_bytes(), arrays)
 
 
 def _with_weights_as_inputs(module: nn.Module, weights: dict[str, Tensor]) -> Callable[..., Tensor]:
@@ -101,6 +108,26 @@ def stored(module: nn.Module) -> dict[str, Tensor]:
     return {key: tensor for key, tensor in module.state_dict().items() if not key.endswith("num_batches_tracked")}
 
 
+def graph_beside(
+    folder: Path, network: str, arguments: Mapping[str, Argument], tensors: dict[str, np.ndarray]
+) -> tuple[str, str]:
+    """Name and SHA-256 of the architecture's graph in ``folder``: there already, a built-in one, or made now.
+
+    One that is there and fits stays as it is, because other models refer to it.
+    """
+    file = graph_name(network, arguments)
+    if sha256 := fitting_graph(folder / file, tensors):
+        return file, sha256
+    if (BUILTIN / file).exists():
+        return file, write_graph(folder / file, json.loads((BUILTIN / file).read_text()))
+    if importlib.util.find_spec("openvino") is None:
+        raise UsageError(
+            f"{folder / file}: the weights are ready, but making the graph needs OpenVINO; install it "
+            "(pip install openvino) and run the same command again"
+        )
+    return file, write_graph(folder / file, make_graph(network, arguments))
+
+
 def export_model(
     folder: Path,
     name: str,
@@ -115,18 +142,8 @@ def export_model(
     """
     multiple = getattr(weights, "multiple", 1)
     geometry = Geometry(scale=weights.scale, halo=weights.halo, multiple=multiple)  # type: ignore[arg-type]
-    file = graph_name(network, arguments)
-    shipped = BUILTIN / file
-    if shipped.exists():
-        sha256 = write_graph(folder / file, json.loads(shipped.read_text()))
-    elif importlib.util.find_spec("openvino") is None:
-        raise UsageError(
-            f"{folder}: trained, but exporting {file} needs OpenVINO; install it (pip install openvino) and "
-            "run the same command again"
-        )
-    else:
-        sha256 = write_graph(folder / file, make_graph(network, arguments))
     tensors = {key: tensor.detach().float().cpu().numpy() for key, tensor in stored(weights).items()}
+    file, sha256 = graph_beside(folder, network, arguments, tensors)
     facts = {
         "name": name, "network": network, "arguments": complete(network, arguments), "geometry": asdict(geometry),
         "graph": {"file": file, "sha256": sha256}, "receipt": receipt,
