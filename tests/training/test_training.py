@@ -282,6 +282,11 @@ def test_a_recipe_that_is_none_is_explained(tmp_path: Path, text: str, message: 
         find_recipe("srgam")
 
 
+def test_milestones_are_kept(dataset: Path, tmp_path: Path) -> None:
+    train(dataclasses.replace(tiny(), keep_every=4, keep_best=False), data=dataset, out=tmp_path, steps=14)
+    assert [checkpoint.step_of(c) for c in checkpoint.checkpoints(tmp_path)] == [4, 8, 10, 12, 14]
+
+
 def test_training_learns(dataset: Path, tmp_path: Path) -> None:
     train(tiny(), data=dataset, out=tmp_path, steps=60)
     rows = [row["generator/l1"] for row in metrics(tmp_path) if "generator/l1" in row]

@@ -137,8 +137,9 @@ def _save(state: State, run: Path, recipe: Recipe, steps: int) -> None:
     }  # fmt: skip
     checkpoint.save(run, state.step, tensors, facts)
     until = recipe.schedule.constant_until(steps)
-    constant = [s for c in checkpoint.checkpoints(run) if (s := checkpoint.step_of(c)) <= until]
-    checkpoint.prune(run, {*constant[-1:], state.best_step})
+    there = [checkpoint.step_of(c) for c in checkpoint.checkpoints(run)]
+    milestones = [s for s in there if recipe.keep_every and s % recipe.keep_every == 0]
+    checkpoint.prune(run, {*[s for s in there if s <= until][-1:], *milestones, state.best_step})
 
 
 def _resume(state: State, run: Path, recipe: Recipe, steps: int, on_event: Event) -> None:

@@ -109,7 +109,8 @@ class Recipe:
     cuts the batches; ``steps``: the default length; ``ema``: the decay of the averaged weights that are
     shipped, 0 for none; ``accumulate``: parts a batch is taken apart into; ``clip``: the largest gradient
     norm, 0 for any; ``bf16``: automatic mixed precision; ``compile``: ``torch.compile`` the networks;
-    ``keep_best``: keep the checkpoint with the best held-out PSNR, which says little for a GAN.
+    ``keep_best``: keep the checkpoint with the best held-out PSNR, which says little for a GAN;
+    ``keep_every``: also keep those at its multiples, 0 for none.
     """
 
     name: str
@@ -127,5 +128,6 @@ class Recipe:
     bf16: bool = True
     compile: bool = False
     keep_best: bool = True
+    keep_every: int = 0
     valid_every: int = 2000
     save_every: int = 1000

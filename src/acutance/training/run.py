@@ -19,7 +19,7 @@ from acutance.training.recipe import Recipe
 from acutance.training.step import State
 
 IDENTITY = ("recipe", "features", "data", "seed", "start")
-NOT_COMPUTED = {"objective", "source", "steps", "valid_every", "save_every", "keep_best"}
+NOT_COMPUTED = {"objective", "source", "steps", "valid_every", "save_every", "keep_best", "keep_every"}
 COUNTER = "num_batches_tracked"
 
 

@@ -1,0 +1,37 @@
+"""Every recipe's small variant trains for real and its run folder upscales a photograph."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from acutance.training.loop import train
+from acutance.training.recipe import ConstantThenDecay
+from acutance.training.recipes import RECIPES
+
+SMALL = ["compact", "compact_gan", *(name for name in RECIPES if name.endswith("_small"))]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SMALL)
+def test_from_photographs_to_an_upscaled_picture(
+    name: str, dataset: Path, tmp_path: Path, shared: Path, acutance, small_photo: np.ndarray, monkeypatch
+) -> None:
+    from acutance.files.pixels import read_rgb8, write_png
+
+    monkeypatch.setenv("ACUTANCE_WEIGHTS", str(shared / "weights"))
+    recipe = RECIPES[name]()
+    loader = replace(recipe.data, batch=2)  # type: ignore[type-var]
+    recipe = replace(recipe, data=loader, schedule=ConstantThenDecay(warmup=1, decay=10))
+    model = train(recipe, data=dataset, out=tmp_path / "run", steps=12)
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["recipe"]["name"] == name
+    assert model.exists() and list((tmp_path / "run" / "sheets").glob("*.png"))
+    write_png(tmp_path / "photo.png", small_photo)
+    done: subprocess.CompletedProcess = acutance("upscale", "photo.png", "-o", "large.png", "--model", "run")
+    assert done.returncode == 0, done.stderr
+    assert read_rgb8(tmp_path / "large.png").shape == (4 * 61, 4 * 83, 3)
