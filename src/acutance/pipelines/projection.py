@@ -12,7 +12,7 @@ from acutance.imaging.backprojection import BackProjection
 from acutance.imaging.tiling import Grid
 from acutance.pipelines.strips import Layout, Rows, upscale_strips
 
-BLOCK = 2 << 20  # samples of the result worked on at a time
+BLOCK = 1 << 19  # samples of the result worked on at a time
 
 
 def projected_strips(
