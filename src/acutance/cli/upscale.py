@@ -24,6 +24,7 @@ def upscale(
     model: Annotated[
         str, typer.Option(help="A name (see acutance models), a model file or a run folder.")
     ] = "fidelity",
+    texture: Annotated[float, typer.Option(help="From 0, faithful, to 1, most texture (partly invented).")] = 0.0,
     scale: Annotated[float | None, typer.Option(help="Times as large, up to 16; default: the model's.")] = None,
     width: Annotated[int | None, typer.Option(help="Or: exact width in pixels.")] = None,
     height: Annotated[int | None, typer.Option(help="Or: exact height in pixels.")] = None,
@@ -61,7 +62,7 @@ def upscale(
         overwrite=overwrite,
         max_megapixels=max_megapixels,
     )
-    if code := _run(inputs, output, model, recursive, settings, json):
+    if code := _run(inputs, output, (model, texture), recursive, settings, json):
         raise typer.Exit(code)
 
 
@@ -70,15 +71,17 @@ def _format_name(given: str | None) -> str | None:
     return {"jpeg": "jpg", "tiff": "tif"}.get(name or "", name)
 
 
-def _run(inputs: list[Path], output: Path | None, model: str, recursive: bool, settings: Settings, json: bool) -> int:
+def _run(
+    inputs: list[Path], output: Path | None, model: tuple[str, float], recursive: bool, settings: Settings, json: bool
+) -> int:
     """Load, plan, run and report; returns the exit code."""
     from acutance.files.memory import return_freed_memory
-    from acutance.models import store
+    from acutance.models import dial
     from acutance.pipelines.batch import plan_jobs, run_jobs
     from acutance.pipelines.upscale import Upscaler
 
     return_freed_memory()
-    loaded = store.load(model)
+    loaded = dial.load(*model)
     jobs, others, unopened = plan_jobs(inputs, output, settings, loaded.geometry.scale, recursive)
     report = _Report(json)
     for problem in unopened:

@@ -1,0 +1,75 @@
+"""What a finished run does to a test set: scores beside its starting point and bicubic, and a sheet.
+
+Usage: python benchmarks/effects.py RUN BENCH [--before RUN_OR_MODEL] [--faces DATASET]
+Writes results/training/NAME.json, .png and the log of the run as NAME.jsonl.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+from common import RESULTS, receipt
+
+from acutance.files.pixels import write_png
+from acutance.imaging.bicubic import upscale
+from acutance.measuring import benchmark
+from acutance.measuring.metrics.lpips import lpips
+from acutance.models import store
+from acutance.pipelines.upscale import Settings, Upscaler
+from acutance.training.data import Pack, WholePictures
+from acutance.training.sheet import busiest_crops, sheet
+
+METRICS = ("psnr_y", "ssim_y", "lpips")
+
+
+def means(rows: list[dict[str, float]]) -> dict[str, float]:
+    """Of every metric, rounded."""
+    return {name: round(sum(row[name] for row in rows) / len(rows), 4) for name in METRICS}
+
+
+def main() -> None:
+    """Measure, store, and show."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("bench", type=Path, help="a test set, or with --held-out a dataset")
+    parser.add_argument("--before", help="the run or model it started from")
+    parser.add_argument("--held-out", action="store_true", help="faces: the pictures a dataset holds out")
+    given = parser.parse_args()
+    if given.held_out:
+        pack = Pack(given.bench)
+        pairs = WholePictures().sampler(pack, 0).pairs(pack.valid)
+    else:
+        found = [benchmark.load_pair(*paths, 4) for paths in benchmark.find_pairs(given.bench, 4)]
+        pairs = [(pair.lr, pair.hr) for pair in found]
+    models = {"bicubic": lambda lr: upscale(lr, 4)}
+    for label, name in (("before", given.before), ("after", str(given.run))):
+        if name:
+            models[label] = Upscaler(store.load(name), Settings()).array
+    scores = {}
+    for label, run in models.items():
+        results = [(run(lr), hr) for lr, hr in pairs]
+        scores[label] = means(
+            [
+                {"psnr_y": benchmark.psnr_y(r, hr, border=4), "ssim_y": benchmark.ssim_y(r, hr, border=4),
+                 "lpips": lpips(r, hr)}
+                for r, hr in results
+            ]
+        )  # fmt: skip
+    facts = json.loads((given.run / "run.json").read_text())
+    name = facts["recipe"]["name"]
+    folder = RESULTS / "training"
+    folder.mkdir(parents=True, exist_ok=True)
+    result = {"command": f"python benchmarks/effects.py runs/{given.run.name} {given.bench.name}", **receipt(),
+              "recipe": name, "steps": facts["steps"], "trained_at": facts["commit"], "pictures": len(pairs),
+              "set": given.bench.name, "scores": scores}  # fmt: skip
+    (folder / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+    shutil.copyfile(given.run / "metrics.jsonl", folder / f"{name}.jsonl")
+    write_png(folder / f"{name}.png", sheet(busiest_crops(pairs, 3), models["after"]))
+    print(json.dumps(scores, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""The dial between faithful and textured: two built-in models of one network, mixed as they are loaded."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+from acutance.errors import UsageError
+from acutance.models import store
+from acutance.models.interpolate import interpolate
+from acutance.models.model import Model
+
+TEXTURED = {"fidelity": "texture"}
+"""What a model becomes as the dial goes to 1: trained on from it against a critic."""
+
+
+def load(name: str = store.DEFAULT, texture: float = 0.0) -> Model:
+    """The model ``name``, with the share ``texture`` (0 to 1) of its textured partner. Raises ``UsageError``."""
+    model = store.load(name)
+    if not 0 <= texture <= 1:
+        raise UsageError(f"--texture {texture:g}: expected a number from 0 (faithful) to 1 (most texture)")
+    if texture == 0:
+        return model
+    if model.name not in TEXTURED:
+        raise UsageError(
+            f"--texture {texture:g}: {model.name} has no textured partner, only {', '.join(TEXTURED)} has; leave it out"
+        )
+    partner = store.load(TEXTURED[model.name])
+    return replace(
+        model,
+        name=f"{model.name} with {texture:g} {partner.name}",
+        weights=interpolate(model, partner, texture),
+        sha256=hashlib.sha256(f"{model.sha256} {partner.sha256} {texture!r}".encode()).hexdigest(),
+    )

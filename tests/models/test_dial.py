@@ -1,0 +1,38 @@
+"""The dial between faithful and textured."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import acutance
+from acutance.errors import UsageError
+from acutance.models import dial, store
+
+
+def test_its_ends_are_the_models_and_every_place_is_another_plan() -> None:
+    ends = dial.load("fidelity", 0), dial.load("fidelity", 1)
+    for end, name in zip(ends, ("fidelity", "texture"), strict=True):
+        model = store.load(name)
+        assert all(np.array_equal(end.weights[key], tensor) for key, tensor in model.weights.items())
+    assert len({dial.load("fidelity", t).sha256 for t in (0, 0.25, 0.5, 1)}) == 4
+
+
+def test_more_of_it_is_more_texture(photo: np.ndarray) -> None:
+    from acutance.imaging.bicubic import downscale
+
+    def busy(picture: np.ndarray) -> float:
+        return float(np.abs(np.diff(picture.astype(int), axis=0)).mean())
+
+    small = downscale(photo, 4)
+    values = [busy(acutance.Upscaler(texture=t, precision="fp32")(small)) for t in (0.0, 0.5, 1.0)]
+    assert values[0] < values[1] < values[2]
+
+
+@pytest.mark.parametrize(("name", "texture", "message"), [
+    ("fidelity", 1.5, "expected a number from 0"), ("fidelity", -0.1, "expected a number from 0"),
+    ("fidelity", float("nan"), "expected a number from 0"), ("texture", 0.5, "has no textured partner"),
+])  # fmt: skip
+def test_what_it_cannot_do_is_said(name: str, texture: float, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        dial.load(name, texture)
