@@ -19,7 +19,8 @@ from acutance.measuring import benchmark
 from acutance.measuring.metrics.lpips import lpips
 from acutance.models import store
 from acutance.pipelines.upscale import Settings, Upscaler
-from acutance.training.data import Pack, WholePictures
+from acutance.training.data import WholePictures
+from acutance.training.pack import Pack
 from acutance.training.sheet import busiest_crops, sheet
 
 METRICS = ("psnr_y", "ssim_y", "lpips")

@@ -18,8 +18,9 @@ import peer_training as peer
 import torch
 from common import store
 
-from acutance.training.data import Pack, batches
+from acutance.training.data import batches
 from acutance.training.features import load_features
+from acutance.training.pack import Pack
 from acutance.training.recipe import Recipe
 from acutance.training.recipes import RECIPES
 from acutance.training.step import build, step

@@ -13,7 +13,8 @@ from acutance.degrade.linear import Linear
 from acutance.degrade.realesrgan import RealESRGAN
 from acutance.errors import BadInput
 from acutance.imaging.bicubic import downscale
-from acutance.training.data import Pack, PairedCrops, WholePictures, batches
+from acutance.training.data import PairedCrops, WholePictures, batches
+from acutance.training.pack import Pack
 from acutance.training.prepare import prepare
 
 CPU = torch.device("cpu")
@@ -78,8 +79,8 @@ def test_faces_are_whole_pictures_flipped_together(dataset: Path) -> None:
     for index in range(12):
         sample = sampler.sample(index)
         assert sample.lr is not None and sample.hr.shape == (256, 256, 3) and sample.lr.shape == (64, 64, 3)
-        exact = [(flip, sampler._pair(item)) for item in pack.train for flip in (False, True)]
-        matches = [flip for flip, (hr, lr) in exact
+        exact = [(flip, whole.pair(pack, item)) for item in pack.train for flip in (False, True)]
+        matches = [flip for flip, (lr, hr) in exact
                    if np.array_equal(hr[:, ::-1] if flip else hr, sample.hr)
                    and np.array_equal(lr[:, ::-1] if flip else lr, sample.lr)]  # fmt: skip
         assert len(matches) == 1, "high and low resolution are flipped together"
@@ -100,13 +101,14 @@ def test_ready_made_partners_are_cut_in_place(tmp_path: Path) -> None:
         Image.fromarray(255 - downscale(picture, 4)).save(tmp_path / "lr" / f"{name}x4.png")  # told apart by negation
     prepare([tmp_path / "hr"], tmp_path / "pack", lr=tmp_path / "lr", scale=4, valid_share=0.0)
     pack = Pack(tmp_path / "pack")
-    sampler = PairedCrops(patch=64, batch=2, degrade=None).sampler(pack, 0)
+    crops = PairedCrops(patch=64, batch=2, degrade=None)
+    sampler = crops.sampler(pack, 0)
     for index in range(6):
         batch = sampler.batch([sampler.sample(index)], CPU)
         assert batch.lr.shape == (1, 3, 16, 16)
         made = torch.nn.functional.avg_pool2d(batch.hr, 4)
         assert (1 - batch.lr - made).abs().mean() < 0.05, "the partner of another place"
-    (lr, hr), *_ = sampler.pairs(pack.everything)
+    (lr, hr), *_ = crops.pairs(pack, pack.everything)
     assert hr.shape[0] == 4 * lr.shape[0] and abs((255 - lr).mean() - hr.mean()) < 3
 
 
@@ -125,5 +127,5 @@ def test_damage_and_its_sharpened_target_are_the_same_in_any_process(dataset: Pa
         )
     assert whole.sharp is not None and whole.sharp.shape == whole.hr.shape
     assert (whole.sharp - whole.hr).abs().mean() > 1e-3
-    first, again = (crops.sampler(Pack(dataset), s).pairs(Pack(dataset).valid) for s in (1, 2))
+    first, again = (crops.pairs(Pack(dataset), Pack(dataset).valid) for _ in range(2))
     assert all(np.array_equal(a[0], b[0]) for a, b in zip(first, again, strict=True)), "validation never changes"

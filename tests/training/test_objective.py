@@ -15,7 +15,13 @@ from acutance.networks.compact import Compact
 from acutance.networks.critics import ConditionalCritic, UNetCritic
 from acutance.networks.ranges import to_signed
 from acutance.training.batch import Batch
-from acutance.training.losses.adversarial import Hinge, LeastSquares, NonSaturating, RelativisticAverage
+from acutance.training.losses.adversarial import (
+    Hinge,
+    LeastSquares,
+    NonSaturating,
+    RelativisticAverage,
+    cross_entropy,
+)
 from acutance.training.losses.pixel import l1, mse
 from acutance.training.objective import Adversarial, Regression, Turn, conditional, plain
 from acutance.training.recipe import Recipe
@@ -238,10 +244,30 @@ def test_the_critic_sees_the_picture_the_generator_showed_in_the_same_step() -> 
 
 
 def test_relativistic_gradient_reaches_the_generator_through_the_real_term() -> None:
-    fake = torch.tensor([0.3, -0.2], requires_grad=True)
-    real = torch.tensor([1.0, 0.5])
-    nn.functional.binary_cross_entropy_with_logits(real - fake.mean(), torch.zeros(2)).backward()
-    assert fake.grad is not None and fake.grad.abs().min() > 0
+    """Also with the fake term taken away again (check F3)."""
+    game = RelativisticAverage(halved=False)
+    fake, real = torch.tensor([0.3, -0.2], requires_grad=True), torch.tensor([1.0, 0.5])
+    rest = game.generator(real, fake) - cross_entropy(fake - real.mean(), 1.0)
+    rest.backward()
+    assert fake.grad is not None and fake.grad.abs().min() > 0.1
+
+
+def test_parts_of_a_batch_give_the_critic_the_same_game() -> None:
+    """The critic sees what the generator showed before it moved, part by part."""
+    results = []
+    for accumulate in (1, 2):
+        torch.manual_seed(0)
+        slow = lambda ps: torch.optim.SGD(ps, 0.1)  # noqa: E731
+        objective = Adversarial(
+            Compact(channels=8, convolutions=1), UNetCritic(features=4), game=NonSaturating(), weight=1.0,
+            losses=(("l1", 1.0, l1),), optimizers=(slow, slow),
+        )  # fmt: skip
+        objective.critic.eval()  # spectral vectors move with every look
+        plan = recipe(objective, accumulate=accumulate)
+        step(build(plan, None, CPU), stream(), plan, 1.0)
+        results.append(tensors(objective))
+    for name, tensor in results[0].items():
+        torch.testing.assert_close(results[1][name], tensor, rtol=0, atol=1e-5)
 
 
 def test_parts_of_a_batch_add_up_and_a_relativistic_game_refuses_them() -> None:
@@ -256,6 +282,8 @@ def test_parts_of_a_batch_add_up_and_a_relativistic_game_refuses_them() -> None:
         torch.testing.assert_close(a, b, rtol=0, atol=1e-6)
     from acutance.errors import UsageError
 
+    with pytest.raises(UsageError, match="has no 3 equal parts"):
+        build(recipe(whole, accumulate=3), None, CPU)
     with pytest.raises(UsageError, match="accumulate=4"):
         build(recipe(OBJECTIVES["g-d, batch norm"](), accumulate=4), None, CPU)
 

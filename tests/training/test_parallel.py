@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from acutance.training import checkpoint
+from acutance.training.log import metrics
 
 RECIPE = f"{Path(__file__).parent / 'tiny_recipe.py'}:tiny_gan"
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
@@ -45,6 +46,8 @@ def test_two_processes_with_half_the_batch_are_one_with_the_whole(dataset: Path,
     run(1, dataset, tmp_path / "one", 6)
     run(2, dataset, tmp_path / "two", 6)
     one, two = networks(tmp_path / "one"), networks(tmp_path / "two")
+    rows = [row["step"] for row in metrics(tmp_path / "two") if "generator/l1" in row]
+    assert rows == [6], "one process speaks"
     assert one.keys() == two.keys() and any(name.startswith("critic") for name in one)
     for name, tensor in one.items():
         torch.testing.assert_close(two[name], tensor, rtol=0, atol=1e-5)
@@ -66,8 +69,14 @@ def test_a_process_that_dies_ends_the_run_and_it_goes_on(dataset: Path, tmp_path
     os.kill(workers[1], signal.SIGKILL)
     _, err = job.communicate(timeout=90)
     assert job.returncode != 0
-    assert "another process of this run ended" in err or "SIGKILL" in err
+    assert "another process of this run ended" in err
     kept = [checkpoint.step_of(c) for c in checkpoint.checkpoints(tmp_path) if checkpoint.damage(c) is None]
     assert kept
     run(2, dataset, tmp_path, kept[-1] + 2)
     assert checkpoint.step_of(checkpoint.checkpoints(tmp_path)[-1]) == kept[-1] + 2
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(dataset: Path, tmp_path: Path) -> None:
+    start = [*command(3, dataset, tmp_path / "three", 2)]
+    done = subprocess.run(start, env=ENVIRONMENT, capture_output=True, text=True, timeout=120)
+    assert done.returncode != 0 and "a batch of 4 cannot be shared by 3 processes" in done.stderr

@@ -20,7 +20,7 @@ from PIL import Image
 from acutance.errors import BadInput, DiskFull, Interrupted, ResourceError, UsageError
 from acutance.files import pixels
 from acutance.files.pixels import read_rgb8, read_size, write_png
-from acutance.training.data import Pack
+from acutance.training.pack import Pack
 from acutance.training.prepare import prepare, starts
 from acutance.training.shards import Shards
 

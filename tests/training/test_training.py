@@ -6,11 +6,14 @@ import contextlib
 import dataclasses
 import errno
 import itertools
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,16 +21,21 @@ import pytest
 import torch
 from faults import Killed, killing_at
 from safetensors.torch import load_file
-from tiny_recipe import tiny
+from tiny_recipe import tiny, tiny_gan, tiny_norms
 
-from acutance.errors import AcutanceError, BadInput, DiskFull, Interrupted, UsageError
+from acutance.errors import AcutanceError, BadInput, BadModel, DiskFull, Interrupted, UsageError
+from acutance.imaging.bicubic import downscale
+from acutance.measuring.metrics.psnr import psnr_y
+from acutance.networks.compact import Compact
 from acutance.training import checkpoint
-from acutance.training.data import Pack, PairedCrops, batches
+from acutance.training.data import PairedCrops, batches
 from acutance.training.log import metrics
 from acutance.training.loop import train
 from acutance.training.objective import Losses
+from acutance.training.pack import Pack
 from acutance.training.prepare import prepare
 from acutance.training.recipe import ConstantThenDecay, Recipe
+from acutance.training.validate import run_network
 
 HERE = Path(__file__).parent
 
@@ -83,8 +91,79 @@ def test_three_steps_and_three_more_equal_six(dataset: Path, tmp_path: Path) -> 
     train(recipe, data=dataset, out=tmp_path / "b", steps=6)
     a, b = weights(tmp_path / "a"), weights(tmp_path / "b")
     assert all(torch.equal(a[name], b[name]) for name in a)
-    models = [(tmp_path / run / "tiny.safetensors").read_bytes()[-2000:] for run in "ab"]
+    models = [(tmp_path / run / "tiny.safetensors").read_bytes() for run in "ab"]
     assert models[0] == models[1]
+    train(recipe, data=dataset, out=tmp_path / "a", steps=6)  # again, when it is finished
+    assert (tmp_path / "a" / "tiny.safetensors").read_bytes() == models[0]
+
+
+@pytest.mark.parametrize("make", [tiny_gan, tiny_norms])
+def test_a_game_resumes_exactly(make: Callable[[], Recipe], dataset: Path, tmp_path: Path) -> None:
+    """Both networks, their running statistics and spectral vectors, both optimizers, fresh batches, the average."""
+    train(make(), data=dataset, out=tmp_path / "a", steps=7)
+    asked = iter([False] * 2 + [True] * 9)
+    with pytest.raises(Interrupted):
+        train(make(), data=dataset, out=tmp_path / "b", steps=7, cancelled=lambda: next(asked))
+    train(make(), data=dataset, out=tmp_path / "b", steps=7)
+    last = [checkpoint.load(checkpoint.checkpoints(tmp_path / run)[-1])[0] for run in "ab"]
+    assert last[0].keys() == last[1].keys() >= {"networks", "average", "optimizer-generator", "optimizer-critic"}
+    for group, tensors in last[0].items():
+        assert all(torch.equal(tensor, last[1][group][name]) for name, tensor in tensors.items()), group
+
+
+def test_a_dataset_of_its_own_validates(dataset: Path, tmp_path: Path) -> None:
+    """Scores are those of its pictures, whatever the training set holds."""
+    from PIL import Image
+    from skimage import data
+
+    (tmp_path / "photos").mkdir()
+    for name in ("cat", "immunohistochemistry"):
+        Image.fromarray(getattr(data, name)()).save(tmp_path / "photos" / f"{name}.png")
+    prepare([tmp_path / "photos"], tmp_path / "pack", valid_share=0.0)
+    train(tiny(), data=dataset, out=tmp_path / "a", steps=2, valid=tmp_path / "pack")
+    (row,) = [row for row in metrics(tmp_path / "a") if "valid_psnr" in row]
+    network = Compact(**tiny().arguments)
+    network.load_state_dict(load_file(checkpoint.checkpoints(tmp_path / "a")[-1] / "average.safetensors"))
+    values = []
+    for name in ("cat", "immunohistochemistry"):
+        picture = getattr(data, name)()
+        height, width = (min(side, 512) // 4 * 4 for side in picture.shape[:2])
+        top, left = ((side - n) // 2 // 4 * 4 for side, n in zip(picture.shape[:2], (height, width), strict=True))
+        hr = picture[top : top + height, left : left + width]
+        lr = downscale(picture[: picture.shape[0] // 4 * 4, : picture.shape[1] // 4 * 4], 4)
+        lr = lr[top // 4 : (top + height) // 4, left // 4 : (left + width) // 4]
+        values.append(psnr_y(run_network(network, lr), hr, border=4))
+    assert row["valid_psnr"] == pytest.approx(np.mean(values), abs=0.05)
+
+
+def test_without_held_out_pictures_it_trains_all_the_same(dataset: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "pack"
+    shutil.copytree(dataset, copy)
+    manifest = json.loads((copy / "manifest.json").read_text())
+    for item in manifest["items"]:
+        item["valid"] = False
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    assert train(tiny(), data=copy, out=tmp_path / "a", steps=2).exists()
+
+
+def test_fewer_steps_than_done_are_refused_and_nothing_is_lost(dataset: Path, tmp_path: Path) -> None:
+    train(tiny(), data=dataset, out=tmp_path, steps=6)
+    before = checkpoint.checkpoints(tmp_path)
+    with pytest.raises(UsageError, match=r"stands at step 6 already, and --steps 2 is less"):
+        train(tiny(), data=dataset, out=tmp_path, steps=2)
+    shutil.rmtree(before[0])  # every checkpoint that is left belongs to the decay
+    with pytest.raises(UsageError, match="--from"):
+        train(tiny(), data=dataset, out=tmp_path, steps=7)
+    assert checkpoint.checkpoints(tmp_path) == before[1:]
+
+
+def test_a_mistyped_start_leaves_the_folder_free(dataset: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="neither a run folder"):
+        train(tiny(), data=dataset, out=tmp_path / "a", steps=2, start=tmp_path / "nothing")
+    (tmp_path / "damaged.safetensors").write_bytes(b"x" * 100)
+    with pytest.raises(BadModel, match="cannot be read"):
+        train(tiny(), data=dataset, out=tmp_path / "a", steps=2, start=tmp_path / "damaged.safetensors")
+    assert train(tiny(), data=dataset, out=tmp_path / "a", steps=2).exists()
 
 
 def test_kill_minus_nine_and_rerun_gives_the_same_weights(dataset: Path, tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
 from acutance.networks.compact import Compact, start_near_identity
+from acutance.networks.srresnet import SRResNet
 from acutance.training.data import PairedCrops
-from acutance.training.losses.adversarial import RelativisticAverage
+from acutance.training.losses.adversarial import NonSaturating, RelativisticAverage
 from acutance.training.losses.pixel import l1
 from acutance.training.muon import Muon
 from acutance.training.objective import Adversarial, Regression
@@ -67,4 +70,30 @@ def tiny_gan() -> Recipe:
         ),
         data=PairedCrops(patch=32, batch=4), schedule=MultiStep(), steps=8, ema=0.9, bf16=False, keep_best=False,
         valid_every=100, save_every=4,
+    )  # fmt: skip
+
+
+class NormCritic(nn.Module):
+    """With running statistics and spectral vectors, both of which a resumed run needs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 8, 4, 2, 1), nn.BatchNorm2d(8), nn.LeakyReLU(0.2),
+            nn.utils.parametrizations.spectral_norm(nn.Conv2d(8, 8, 4, 2, 1)), nn.LeakyReLU(0.2), nn.Conv2d(8, 1, 3),
+        )  # fmt: skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.body(x)
+
+
+def tiny_norms() -> Recipe:
+    """Three steps with a fresh batch for the generator, networks with statistics, in bf16."""
+    arguments = {"channels": 8, "blocks": 1}
+    return replace(
+        tiny_gan(), name="tiny_norms", network="srresnet", arguments=arguments, bf16=True,
+        objective=lambda _: Adversarial(
+            SRResNet(**arguments), NormCritic(), game=NonSaturating(), weight=0.5, losses=(("l1", 1.0, l1),),
+            optimizers=(calm, calm), critic_first=True, separate=True, fresh=True,
+        ),
     )  # fmt: skip

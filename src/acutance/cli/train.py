@@ -6,6 +6,7 @@ import difflib
 import importlib.util
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 from pathlib import Path
@@ -92,6 +93,7 @@ def _from_file(file: str, function: str) -> Recipe:
     if specification is None or specification.loader is None or not Path(file).is_file():
         raise UsageError(f"{file}: no such recipe file")
     module = importlib.util.module_from_spec(specification)
+    sys.modules[specification.name] = module  # dataclasses look their module up
     try:
         specification.loader.exec_module(module)
     except Exception as error:

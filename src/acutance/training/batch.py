@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -10,14 +10,17 @@ from torch import Tensor
 @dataclass(frozen=True)
 class Batch:
     """``lr`` ``(N, 3, h, w)`` and ``hr`` ``(N, 3, s h, s w)``, float in [0, 1]; ``sharp``: the sharpened ``hr``
-    that content losses compare with, where the data makes one."""
+    that content losses compare with, where the data makes one; ``memo``: what one turn leaves for the next."""
 
     lr: Tensor
     hr: Tensor
     sharp: Tensor | None = None
+    memo: dict[str, Tensor] = field(default_factory=dict, compare=False)
 
     def split(self, parts: int) -> list[Batch]:
         """Equal parts, for gradient accumulation."""
+        if parts == 1:
+            return [self]
         lr, hr = self.lr.chunk(parts), self.hr.chunk(parts)
         sharp = [None] * parts if self.sharp is None else self.sharp.chunk(parts)
         return [Batch(*part) for part in zip(lr, hr, sharp, strict=True)]

@@ -14,9 +14,9 @@ class Board:
     """Writes event files into ``folder``. A continued run gives its first ``step``: what an interrupted
     one wrote from there on is then not shown."""
 
-    def __init__(self, folder: Path, step: int = 0) -> None:
+    def __init__(self, folder: Path | None, step: int = 0) -> None:
         self._writer = None
-        if importlib.util.find_spec("tensorboard") is None:
+        if folder is None or importlib.util.find_spec("tensorboard") is None:
             return
         from torch.utils.tensorboard import SummaryWriter  # 0.2 s beyond torch
 

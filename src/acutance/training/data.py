@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -18,65 +15,12 @@ from acutance.degrade.bicubic import Bicubic
 from acutance.degrade.contract import Degradation, trim
 from acutance.degrade.linear import resize
 from acutance.degrade.sharpen import unsharp
-from acutance.errors import BadInput, UsageError
+from acutance.errors import BadInput
 from acutance.training.batch import Batch
-from acutance.training.prepare import FORMAT
+from acutance.training.pack import Pack, Picture
 
 BICUBIC = Bicubic()
 LARGEST = 512  # pixels of a validation picture's centre that are used
-Picture = np.ndarray  # uint8 (H, W, 3)
-
-
-class Pack:
-    """A packed dataset, memory-mapped. ``train`` and ``valid`` list its pictures."""
-
-    def __init__(self, folder: Path) -> None:
-        path = folder / "manifest.json"
-        if not path.exists():
-            raise UsageError(f"{folder}: no dataset here; make one with: acutance prepare PHOTOS -o {folder}")
-        text = path.read_bytes()
-        manifest = json.loads(text)
-        if manifest.get("format") != FORMAT:
-            raise BadInput(f"{path}: dataset format {manifest.get('format')}, this version reads {FORMAT}")
-        self.folder = folder
-        self.sha256 = hashlib.sha256(text).hexdigest()
-        self.shards = []
-        for shard in manifest["shards"]:
-            file = folder / shard["name"]
-            if not file.exists() or file.stat().st_size != shard["bytes"]:
-                raise BadInput(f"{file}: missing or cut short; run acutance prepare again")
-            self.shards.append(np.memmap(file, np.uint8, "r"))
-        self.cell = manifest["cell"]
-        self.detail = np.fromfile(folder / "detail.bin", np.uint8)
-        count = sum((i["height"] // self.cell) * (i["width"] // self.cell) for i in manifest["items"])
-        if len(self.detail) != count:
-            raise BadInput(f"{folder / 'detail.bin'}: cut short; run acutance prepare again")
-        self.train = [item for item in manifest["items"] if not item["valid"]]
-        self.valid = [item for item in manifest["items"] if item["valid"]]
-        self.everything = manifest["items"]
-
-    def picture(self, item: dict) -> Picture:
-        """The pixels of one picture, mapped from disk."""
-        count = item["height"] * item["width"] * 3
-        flat = self.shards[item["shard"]][item["offset"] : item["offset"] + count]
-        return flat.reshape(item["height"], item["width"], 3)
-
-    def lr_picture(self, item: dict) -> np.ndarray:
-        """The ready-made low-resolution partner of one picture, uint8 ``(h, w, 3)``, mapped from disk.
-
-        Raises ``BadInput`` where the dataset was made without partners.
-        """
-        lr = item.get("lr")
-        if lr is None:
-            raise BadInput(f"{item['name']}: has no low-resolution partner; prepare with --lr FOLDER --scale S")
-        flat = self.shards[lr["shard"]][lr["offset"] : lr["offset"] + lr["height"] * lr["width"] * 3]
-        return flat.reshape(lr["height"], lr["width"], 3)
-
-    def cells(self, item: dict) -> np.ndarray:
-        """The detail of each cell of one picture, uint8."""
-        rows, columns = item["height"] // self.cell, item["width"] // self.cell
-        start = item["detail_offset"]
-        return self.detail[start : start + rows * columns].reshape(rows, columns)
 
 
 @dataclass(frozen=True)
@@ -102,10 +46,6 @@ class Sampler(Protocol):
         """Samples to a batch; the arithmetic runs on ``device``."""
         ...
 
-    def pairs(self, items: list[dict]) -> list[tuple[Picture, Picture]]:
-        """Low- and high-resolution validation pictures, always the same ones."""
-        ...
-
 
 class Loader(Protocol):
     """How a recipe cuts its batches: a frozen value that makes a sampler."""
@@ -122,6 +62,10 @@ class Loader(Protocol):
 
     def sampler(self, pack: Pack, seed: int) -> Sampler:
         """See ``Sampler``."""
+        ...
+
+    def pairs(self, pack: Pack, items: list[dict]) -> list[tuple[Picture, Picture]]:
+        """Low- and high-resolution validation pictures made of ``items`` of ``pack``, always the same ones."""
         ...
 
 
@@ -149,6 +93,23 @@ class PairedCrops:
     def sampler(self, pack: Pack, seed: int) -> CropSampler:
         """See ``Loader``."""
         return CropSampler(pack, self, seed)
+
+    def pairs(self, pack: Pack, items: list[dict]) -> list[tuple[Picture, Picture]]:
+        """See ``Loader``: the centres, at most 512 pixels, degraded the same way every time."""
+        scale, found = self.scale, []
+        for number, item in enumerate(items):
+            height, width = (min(side, LARGEST) // scale * scale for side in (item["height"], item["width"]))
+            top, left = ((item[side] - n) // 2 // scale * scale for side, n in (("height", height), ("width", width)))
+            hr = np.asarray(pack.picture(item)[top : top + height, left : left + width])
+            if self.degrade is None:
+                rows = slice(top // scale, (top + height) // scale)
+                columns = slice(left // scale, (left + width) // scale)
+                found.append((np.asarray(pack.lr_picture(item)[rows, columns]), hr))
+                continue
+            wide = padded(pack.picture(item), top, left, (height, width), self.degrade.margin(scale))
+            lr = self.degrade(_levels([wide], torch.device("cpu")), [generator(0, number)], scale)[0]
+            found.append((_picture(lr), hr))
+        return found
 
 
 class CropSampler:
@@ -215,26 +176,6 @@ class CropSampler:
             lr = self.crops.degrade(wide, [s.random for s in samples], self.crops.scale)
         return Batch(lr=lr, hr=hr, sharp=sharp)
 
-    def pairs(self, items: list[dict]) -> list[tuple[Picture, Picture]]:
-        """See ``Sampler``: the centres, at most 512 pixels, degraded the same way every time."""
-        scale, found = self.crops.scale, []
-        for number, item in enumerate(items):
-            height, width = (min(side, LARGEST) // scale * scale for side in (item["height"], item["width"]))
-            top, left = ((item[side] - n) // 2 // scale * scale for side, n in (("height", height), ("width", width)))
-            hr = np.asarray(self.pack.picture(item)[top : top + height, left : left + width])
-            if self.crops.degrade is None:
-                whole = self.pack.lr_picture(item)
-                rows, columns = (
-                    slice(top // scale, (top + height) // scale),
-                    slice(left // scale, (left + width) // scale),
-                )
-                found.append((np.asarray(whole[rows, columns]), hr))
-                continue
-            wide = padded(self.pack.picture(item), top, left, (height, width), self.margin)
-            lr = self.crops.degrade(_levels([wide], torch.device("cpu")), [generator(0, number)], scale)[0]
-            found.append((_picture(lr), hr))
-        return found
-
 
 @dataclass(frozen=True, kw_only=True)
 class WholePictures:
@@ -249,6 +190,15 @@ class WholePictures:
         """See ``Loader``."""
         return WholeSampler(pack, self, seed)
 
+    def pair(self, pack: Pack, item: dict) -> tuple[Picture, Picture]:
+        """One picture in both sizes, the small one first."""
+        picture, low = np.array(pack.picture(item)), self.size // self.scale
+        return resize(picture, low, low, antialias=True), resize(picture, self.size, self.size, antialias=True)
+
+    def pairs(self, pack: Pack, items: list[dict]) -> list[tuple[Picture, Picture]]:
+        """See ``Loader``."""
+        return [self.pair(pack, item) for item in items]
+
 
 class WholeSampler:
     """See ``WholePictures``."""
@@ -261,24 +211,15 @@ class WholeSampler:
     def sample(self, index: int) -> Sample:
         """See ``Sampler``."""
         random = generator(self.seed, index)
-        hr, lr = self._pair(self.pack.train[int(random.integers(len(self.pack.train)))])
+        lr, hr = self.whole.pair(self.pack, self.pack.train[int(random.integers(len(self.pack.train)))])
         if random.random() < 0.5:
             hr, lr = hr[:, ::-1], lr[:, ::-1]
         return Sample(np.ascontiguousarray(hr), random, np.ascontiguousarray(lr))
-
-    def _pair(self, item: dict) -> tuple[Picture, Picture]:
-        picture, size = np.array(self.pack.picture(item)), self.whole.size
-        low = size // self.whole.scale
-        return resize(picture, size, size, antialias=True), resize(picture, low, low, antialias=True)
 
     def batch(self, samples: Sequence[Sample], device: torch.device) -> Batch:
         """See ``Sampler``."""
         lr = _levels([s.lr for s in samples if s.lr is not None], device)
         return Batch(lr=lr / 255, hr=_levels([s.hr for s in samples], device) / 255)
-
-    def pairs(self, items: list[dict]) -> list[tuple[Picture, Picture]]:
-        """See ``Sampler``."""
-        return [(lr, hr) for hr, lr in map(self._pair, items)]
 
 
 def padded(picture: Picture, top: int, left: int, size: tuple[int, int], margin: int) -> Picture:

@@ -24,7 +24,7 @@ from acutance.models.model import Argument, Geometry, halved, write_model
 from acutance.models.store import BUILTIN
 from acutance.networks import NETWORKS
 from acutance.networks.ranges import UnitRange
-from acutance.training.data import Pack
+from acutance.training.pack import Pack
 from acutance.training.recipe import Recipe
 
 

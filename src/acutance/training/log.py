@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from acutance.training.board import Board
@@ -20,38 +21,39 @@ ALWAYS_RIGHT, FOR_ROWS = 0.99, 10  # a critic that is never wrong teaches nothin
 
 
 class Log:
-    """Means over every hundred steps, with the time left."""
+    """Means over every hundred steps, with the time left. Without a ``run`` nothing is written."""
 
-    def __init__(self, run: Path, recipe: Recipe, first: int, steps: int, on_event: Event) -> None:
-        self.path, self.batch, self.on_event = run / "metrics.jsonl", recipe.data.batch, on_event
-        self.board = Board(run / "board", first)
+    def __init__(self, run: Path | None, recipe: Recipe, first: int, steps: int, on_event: Event) -> None:
+        self.path, self.batch, self.on_event = run and run / "metrics.jsonl", recipe.data.batch, on_event
+        self.board = Board(run and run / "board", first)
         self.steps, self.first, self.start = steps, first, time.monotonic()
-        self.sums: dict[str, float] = {}
+        self.found: dict[str, list[float]] = {}
         self.count = self.rows_right = 0
-        self.last_scores: dict[str, float] = {}
 
     def write(self, row: dict[str, Any]) -> None:
         """Append a row."""
+        if self.path is None:
+            return
         with open(self.path, "a") as file:
             file.write(json.dumps(row) + "\n")
 
     def step(self, state: State, factor: float) -> None:
         """Count a step; every hundred of them make a row and an event."""
         for name, value in state.losses.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
+            self.found.setdefault(name, []).append(value)
         self.count += 1
         if self.count < EVERY and state.step != self.steps:
             return
         rate = (state.step - self.first) / (time.monotonic() - self.start)
         row = {"step": state.step, "lr_factor": round(factor, 4), "steps_per_s": round(rate, 2),
                "images_per_s": round(rate * self.batch, 1), "skipped": state.skipped}  # fmt: skip
-        means = {name: round(total / self.count, 6) for name, total in self.sums.items()}
+        means = {name: round(fmean(values), 6) for name, values in self.found.items()}
         self.write(row | means)
         self.board.scalars(state.step, means | {"lr_factor": factor})
         left = (self.steps - state.step) / rate
         self.on_event({"event": "train", "steps": self.steps, "eta_s": round(left), **row, **means})
         self._watch(means)
-        self.sums, self.count = {}, 0
+        self.found, self.count = {}, 0
 
     def _watch(self, means: dict[str, float]) -> None:
         contrast = means.get("generator/contrast", 1.0)
@@ -68,7 +70,6 @@ class Log:
 
     def validation(self, step: int, scores: dict[str, float]) -> None:
         """Scores of one validation."""
-        self.last_scores = scores
         self.write({"step": step, **scores})
         self.board.scalars(step, scores)
         self.on_event({"event": "validation", "step": step, **scores})

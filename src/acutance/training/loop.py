@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -12,9 +13,12 @@ import torch
 from acutance.errors import AcutanceError, Interrupted, UsageError
 from acutance.files.download import Terms
 from acutance.training import checkpoint, parallel
-from acutance.training.data import Pack, batches
+from acutance.training.batch import Batch
+from acutance.training.data import batches
+from acutance.training.export import export_run
 from acutance.training.features import digest, load_features
 from acutance.training.log import Event, Log
+from acutance.training.pack import Pack, Picture
 from acutance.training.recipe import Recipe
 from acutance.training.run import load_start, open_run, write_json
 from acutance.training.step import State, build, step
@@ -22,6 +26,7 @@ from acutance.training.validate import Validation
 
 MAX_BAD_STEPS = 10  # in a row, before a run goes back to its last checkpoint
 MAX_ROLLBACKS = 3
+PICTURES = 50  # of a validation set that are used
 
 
 def train(
@@ -49,45 +54,60 @@ def train(
     """
     steps = steps or recipe.steps
     target = choose_device(device)
-    parallel.start(target)
-    if not parallel.leads():
-        on_event = _silent
-    pack = Pack(data)
-    network = _features(recipe, features, Terms(option="ACUTANCE_WEIGHTS", on_event=on_event, cancelled=cancelled))
-    torch.manual_seed(seed)
-    state = build(recipe, network, target)
-    run = open_run(out, recipe, state, digest(network), pack.sha256, seed, start)
-    if start is not None:
-        load_start(start, state)
-    _resume(state, run, recipe, steps, on_event)
-    sampler = recipe.data.sampler(pack, seed)
-    log = Log(run, recipe, state.step, steps, on_event)
-    held_out = Pack(valid).everything if valid else pack.valid
-    validation = Validation(sampler, held_out, bench, recipe.data.scale, run, log.board)
-    if validation.without:
-        on_event({"event": "note", "text": f"validation goes without LPIPS: {validation.without}"})
-    # Train.
-    stream = batches(sampler, recipe.data.batch, state.draws, target, parallel.place())
+    with torch.backends.cudnn.flags(deterministic=True, allow_tf32=False), parallel.joined(target):
+        if not parallel.leads():
+            on_event = _silent
+        if recipe.data.batch % parallel.place()[1]:
+            raise UsageError(
+                f"{recipe.name}: a batch of {recipe.data.batch} cannot be shared by {parallel.place()[1]} processes"
+            )
+        # Everything that can be wrong is looked at before the run folder is made.
+        pack = Pack(data)
+        held_out = _held_out(recipe, pack, valid)
+        network = _features(recipe, features, Terms(option="ACUTANCE_WEIGHTS", on_event=on_event, cancelled=cancelled))
+        torch.manual_seed(seed)
+        state = build(recipe, network, target)
+        if start is not None:
+            load_start(start, state)
+        sampler = recipe.data.sampler(pack, seed)
+        run = open_run(out, recipe, state, digest(network), pack.sha256, seed, start)
+        _resume(state, run, recipe, steps, on_event)
+        log = Log(run if parallel.leads() else None, recipe, state.step, steps, on_event)
+        validation = Validation(held_out, bench, recipe.data.scale, run, log.board) if parallel.leads() else None
+        if validation and validation.without:
+            on_event({"event": "note", "text": f"validation goes without LPIPS: {validation.without}"})
+        stream = batches(sampler, recipe.data.batch, state.draws, target, parallel.place())
+        _run(state, stream, recipe, run, steps, log, validation, cancelled)
+        if parallel.leads():
+            return export_run(run, recipe, state.average, state.step, pack, state.scores)
+        return run / f"{recipe.name}.safetensors"
+
+
+def _run(
+    state: State, stream: Iterator[Batch], recipe: Recipe, run: Path, steps: int, log: Log,
+    validation: Validation | None, cancelled: Callable[[], bool],
+) -> None:  # fmt: skip
+    """Step until ``steps``, with what has to happen between steps."""
+    target = next(state.average.parameters()).device
     while state.step < steps:
         factor = recipe.schedule.factor(state.step, steps)
         step(state, stream, recipe, factor)
         state.step += 1
-        if state.bad_steps >= MAX_BAD_STEPS:
+        last, sound = state.step == steps, state.bad_steps == 0
+        if state.bad_steps >= MAX_BAD_STEPS or (last and not sound):
             _go_back(state, run, log)
             continue
         log.step(state, factor)
-        last = state.step == steps
-        if (last or state.step % recipe.valid_every == 0) and parallel.leads():
-            scores = validation.run(state.average, state.step)
-            if recipe.keep_best and scores.get("valid_psnr", 0.0) > state.best:
-                state.best, state.best_step = scores["valid_psnr"], state.step
-            log.validation(state.step, scores)
+        if validation and (last or state.step % recipe.valid_every == 0):
+            state.scores = validation.run(state.average, state.step)
+            if recipe.keep_best and state.scores.get("valid_psnr", -math.inf) > state.best:
+                state.best, state.best_step = state.scores["valid_psnr"], state.step
+            log.validation(state.step, state.scores)
         stop = parallel.any_of(cancelled(), target)
-        if last or stop or (state.step % recipe.save_every == 0 and state.bad_steps == 0):
+        if sound and (last or stop or state.step % recipe.save_every == 0):
             _save(state, run, recipe, steps)
         if stop and not last:
             raise Interrupted(f"stopped at step {state.step}; run the same command again to continue")
-    return _finish(run, recipe, state, pack, log)
 
 
 def choose_device(name: str) -> torch.device:
@@ -115,11 +135,12 @@ def _features(recipe: Recipe, file: Path | None, terms: Terms) -> torch.nn.Modul
     return network
 
 
-def _finish(run: Path, recipe: Recipe, state: State, pack: Pack, log: Log) -> Path:
-    from acutance.training.export import export_run
-
-    path = run / f"{recipe.name}.safetensors"
-    return export_run(run, recipe, state.average, state.step, pack, log.last_scores) if parallel.leads() else path
+def _held_out(recipe: Recipe, pack: Pack, valid: Path | None) -> list[tuple[Picture, Picture]]:
+    """What validation looks at: a dataset of its own, or what the training set holds out."""
+    if not parallel.leads():
+        return []
+    other = Pack(valid) if valid else pack
+    return recipe.data.pairs(other, (other.everything if valid else other.valid)[:PICTURES])
 
 
 def _save(state: State, run: Path, recipe: Recipe, steps: int) -> None:
@@ -133,7 +154,7 @@ def _save(state: State, run: Path, recipe: Recipe, steps: int) -> None:
     }
     facts = {
         "draws": state.draws, "best": state.best, "best_step": state.best_step, "skipped": state.skipped,
-        "rollbacks": state.rollbacks, "rng": torch.get_rng_state().tolist(),
+        "rollbacks": state.rollbacks, "scores": state.scores, "rng": torch.get_rng_state().tolist(),
     }  # fmt: skip
     checkpoint.save(run, state.step, tensors, facts)
     until = recipe.schedule.constant_until(steps)
@@ -147,6 +168,19 @@ def _resume(state: State, run: Path, recipe: Recipe, steps: int, on_event: Event
     plan = json.loads((run / "run.json").read_text())
     planned = plan.get("steps", steps)
     limit = steps if planned == steps else recipe.schedule.constant_until(min(steps, planned))
+    there = [checkpoint.step_of(c) for c in checkpoint.checkpoints(run)]
+    if there and steps < there[-1]:
+        raise UsageError(
+            f"{run}: stands at step {there[-1]} already, and --steps {steps} is less; choose another --out"
+        )
+    if there and min(there) > limit:
+        raise UsageError(
+            f"{run}: has been slowing down for its end at step {planned} since its first checkpoint; to go on from it, "
+            f"start a new run: --from {run} --out ANOTHER"
+        )
+    if there and there[-1] > limit:
+        text = f"goes back to step {max(s for s in there if s <= limit)}, before the run slowed down for its end"
+        on_event({"event": "note", "text": text})
     parallel.wait()  # until everyone has read the plan
     if parallel.leads():
         for candidate in checkpoint.checkpoints(run):
@@ -171,7 +205,7 @@ def _load(state: State, candidate: Path) -> None:
     for name, optimizer in state.optimizers.items():
         checkpoint.restore_optimizer(optimizer, tensors[f"optimizer-{name}"])
     torch.set_rng_state(torch.tensor(facts["rng"], dtype=torch.uint8))
-    for name in ("step", "draws", "best", "best_step", "skipped", "rollbacks"):
+    for name in ("step", "draws", "best", "best_step", "skipped", "rollbacks", "scores"):
         setattr(state, name, facts[name])
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol, cast
 
 import torch
@@ -150,20 +152,19 @@ class Adversarial(nn.Module):
         else:
             criticising = (Turn(name="critic", network="critic", loss=self.critic_loss),)
         self.turns = (*criticising, generating) if critic_first else (generating, *criticising)
-        self._shown: tuple[Batch, Tensor] | None = None
 
     def generator_loss(self, batch: Batch) -> Losses:
         """The content terms against the target, and the game's generator side."""
         fake = self.generator(as_input(self.generator, batch.lr)).float()
         real = as_output(self.generator, batch.hr)
         target = real if batch.sharp is None else as_output(self.generator, batch.sharp)
-        self._shown = (batch, fake.detach())
+        batch.memo["fake"] = fake.detach()
         terms = _content(self.losses, fake, target)
         fake_logits = gather(self.judge(self.critic, fake, batch).float())
         with torch.no_grad():
             real_logits = gather(self.judge(self.critic, real, batch).float()) if self.game.relative else fake_logits
         terms["adversarial"] = self.weight * self.game.generator(real_logits, fake_logits)
-        return Losses(terms, {"contrast": fake.detach().std() / real.std()})
+        return Losses(terms, {"contrast": fake.detach().std() / real.std().clamp_min(1e-3)})
 
     def critic_loss(self, batch: Batch) -> Losses:
         """The game's critic side, and how often the critic is right."""
@@ -182,9 +183,8 @@ class Adversarial(nn.Module):
         return Losses({"fake": cast(TwoSided, self.game).critic_fake(fake)}, {"p_fake": fake.detach().sigmoid().mean()})
 
     def _fake(self, batch: Batch) -> Tensor:
-        shown, self._shown = self._shown, None
-        if shown is not None and shown[0] is batch:
-            return shown[1]
+        if "fake" in batch.memo:
+            return batch.memo["fake"]
         with torch.no_grad():
             return self.generator(as_input(self.generator, batch.lr)).float()
 
@@ -192,7 +192,8 @@ class Adversarial(nn.Module):
         """See ``Objective``."""
         return {
             "losses": _described(self.losses), "game": repr(self.game), "weight": self.weight,
-            "judge": self.judge.__name__, "turns": [f"{turn.name}{' fresh' * turn.fresh}" for turn in self.turns],
+            "critic": hashlib.sha256(repr(self.critic).encode()).hexdigest()[:16], "judge": self.judge.__name__,
+            "turns": [f"{turn.name}{' fresh' * turn.fresh}" for turn in self.turns],
         }  # fmt: skip
 
 
@@ -201,7 +202,20 @@ def _content(losses: tuple[Term, ...], fake: Tensor, target: Tensor) -> dict[str
 
 
 def _described(losses: tuple[Term, ...]) -> list[list[Any]]:
-    return [[name, weight, getattr(loss, "__name__", None) or repr(loss)] for name, weight, loss in losses]
+    return [[name, weight, _name(loss)] for name, weight, loss in losses]
+
+
+def _name(loss: Any) -> str:
+    """A loss as the same text in every process.
+
+    >>> from functools import partial
+    >>> _name(partial(round, ndigits=2)), _name(round)
+    ('round(ndigits=2)', 'round')
+    """
+    if isinstance(loss, partial):
+        given = [*map(repr, loss.args), *(f"{key}={value!r}" for key, value in loss.keywords.items())]
+        return f"{_name(loss.func)}({', '.join(given)})"
+    return getattr(loss, "__name__", None) or repr(loss)
 
 
 def _right(real: Tensor, fake: Tensor) -> Tensor:

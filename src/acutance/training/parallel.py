@@ -6,7 +6,8 @@ Started by ``torchrun --nproc-per-node N -m acutance train ...``; without it eve
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import torch
@@ -15,18 +16,21 @@ from torch import Tensor, nn
 
 from acutance.errors import AcutanceError
 
-PATIENCE = timedelta(minutes=10)  # without a word from the others
+PATIENCE = timedelta(hours=3)  # without a word from the others: the leader may be validating or fetching
 
 
-def start(device: torch.device) -> None:
-    """Join the processes ``torchrun`` started, if it did: gloo between CPUs, nccl between GPUs."""
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
-
-
-def stop() -> None:
-    """Leave the group, if there is one."""
-    if dist.is_initialized():
+@contextmanager
+def joined(device: torch.device) -> Iterator[None]:
+    """Within it, this is one of the processes ``torchrun`` started, if it did: gloo between CPUs, nccl between GPUs."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield
+        return
+    if device.type == "cuda":
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+    try:
+        yield
+    finally:
         dist.destroy_process_group()
 
 
@@ -43,7 +47,8 @@ def leads() -> bool:
 def wait() -> None:
     """Until every process is here."""
     if dist.is_initialized():
-        dist.barrier()
+        with _together():
+            dist.barrier()
 
 
 def gather(x: Tensor) -> Tensor:
@@ -57,7 +62,8 @@ def gather(x: Tensor) -> Tensor:
         return x
     rank, world = place()
     shares = [torch.empty_like(x) for _ in range(world)]
-    dist.all_gather(shares, x.detach().contiguous())
+    with _together():
+        dist.all_gather(shares, x.detach().contiguous())
     shares[rank] = world * x - (world - 1) * x.detach()
     return torch.cat(shares)
 
@@ -85,8 +91,14 @@ def any_of(flag: bool, device: torch.device) -> bool:
 
 def reduce(x: Tensor) -> None:
     """Sum over the processes, in place."""
-    try:
+    with _together():
         dist.all_reduce(x)
+
+
+@contextmanager
+def _together() -> Iterator[None]:
+    try:
+        yield
     except RuntimeError as error:
         raise AcutanceError(
             "another process of this run ended or fell silent; the last checkpoint is sound, "

@@ -10,9 +10,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from acutance.errors import UsageError
+from acutance.errors import BadModel, UsageError
 from acutance.files.atomic import atomic_path
 from acutance.training import checkpoint, parallel
 from acutance.training.recipe import Recipe
@@ -34,13 +35,14 @@ def open_run(
         "commit": commit(), "machine": platform.processor() or platform.machine(),
     }  # fmt: skip
     path = out / "run.json"
-    if not path.exists():
-        if parallel.leads():
-            out.mkdir(parents=True, exist_ok=True)
-            write_json(path, facts)
-        parallel.wait()
-        return out
-    before = json.loads(path.read_text())
+    if parallel.leads() and not path.exists():
+        out.mkdir(parents=True, exist_ok=True)
+        write_json(path, facts)
+    parallel.wait()
+    try:
+        before = json.loads(path.read_text())
+    except ValueError as error:
+        raise UsageError(f"{path}: is damaged, so nobody knows which run this is; choose another --out") from error
     different = [f"{key}: was {before.get(key)}, now {facts[key]}" for key in IDENTITY if before.get(key) != facts[key]]
     if different:
         raise UsageError(f"{out}: holds another run ({'; '.join(different)}); choose another --out")
@@ -85,7 +87,11 @@ def load_start(start: Path, state: State) -> None:
         path = start
     else:
         raise UsageError(f"{start}: neither a run folder nor a .safetensors model")
-    weights = {k: v.float() for k, v in load_file(path).items() if not k.endswith(COUNTER)}
+    try:
+        stored = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise BadModel(f"{path}: cannot be read ({error})") from error
+    weights = {k: v.float() for k, v in stored.items() if not k.endswith(COUNTER)}
     expected = {k: v for k, v in state.objective.generator.state_dict().items() if not k.endswith(COUNTER)}
     wrong = [k for k in expected if k not in weights or weights[k].shape != expected[k].shape]
     if wrong or len(weights) != len(expected):

@@ -23,7 +23,7 @@ class State:
     """Everything that moves during a run.
 
     ``draws``: batches taken so far; ``bad_steps``: steps in a row with something not finite; ``skipped``:
-    turns skipped for that in all; ``rollbacks``: returns to a checkpoint.
+    turns skipped for that in all; ``rollbacks``: returns to a checkpoint; ``scores``: of the last validation.
     """
 
     objective: Objective
@@ -37,6 +37,7 @@ class State:
     skipped: int = 0
     rollbacks: int = 0
     losses: dict[str, float] = field(default_factory=dict)
+    scores: dict[str, float] = field(default_factory=dict)
 
 
 def build(recipe: Recipe, features: nn.Module | None, device: torch.device) -> State:
@@ -47,6 +48,8 @@ def build(recipe: Recipe, features: nn.Module | None, device: torch.device) -> S
             f"{recipe.name}: accumulate={recipe.accumulate}, but its game compares each picture with the whole "
             "batch, which parts of a batch cannot; use accumulate=1 and a smaller batch"
         )
+    if recipe.data.batch % recipe.accumulate:
+        raise UsageError(f"{recipe.name}: a batch of {recipe.data.batch} has no {recipe.accumulate} equal parts")
     assert isinstance(objective, nn.Module)
     objective.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     if recipe.compile:
@@ -69,12 +72,12 @@ def average_of(network: nn.Module) -> nn.Module:
 def step(state: State, stream: Iterator[Batch], recipe: Recipe, factor: float) -> None:
     """Play every turn of the objective once, at ``factor`` times the learning rates of the recipe."""
     state.losses = {}
-    bad, batch = False, None
+    bad, parts = False, []
     for turn in state.objective.turns:
-        if batch is None or turn.fresh:
-            batch = next(stream)
+        if not parts or turn.fresh:
+            parts = next(stream).split(recipe.accumulate)
             state.draws += 1
-        if not _play(state, turn, batch, recipe, factor):
+        if not _play(state, turn, parts, recipe, factor):
             state.skipped += 1
             bad = True
     state.bad_steps = state.bad_steps + 1 if bad else 0
@@ -82,7 +85,7 @@ def step(state: State, stream: Iterator[Batch], recipe: Recipe, factor: float) -
     _follow(state.average, state.objective.generator, decay)
 
 
-def _play(state: State, turn: Turn, batch: Batch, recipe: Recipe, factor: float) -> bool:
+def _play(state: State, turn: Turn, parts: list[Batch], recipe: Recipe, factor: float) -> bool:
     """One turn; False when its loss or gradient was not finite and nothing moved."""
     optimizer = state.optimizers[turn.network]
     network = state.objective.get_submodule(turn.network)
@@ -90,10 +93,10 @@ def _play(state: State, turn: Turn, batch: Batch, recipe: Recipe, factor: float)
     before = [(b, b.detach().clone()) for b in network.buffers()]
     optimizer.zero_grad(set_to_none=True)
     with only(state.objective, turn.network):  # pyright: ignore[reportArgumentType]
-        losses = _backward(turn, batch, parameters, recipe)
+        terms, watched = _backward(turn, parts, parameters, recipe)
     parallel.average_gradients(parameters)
     norm = nn.utils.clip_grad_norm_(parameters, recipe.clip or math.inf)
-    values = {name: value.item() for name, value in losses.items()}
+    values = {name: value.item() for name, value in terms.items()}
     if parallel.any_of(not (math.isfinite(norm.item()) and all(map(math.isfinite, values.values()))), norm.device):
         with torch.no_grad():
             for buffer, old in before:
@@ -102,22 +105,26 @@ def _play(state: State, turn: Turn, batch: Batch, recipe: Recipe, factor: float)
     for group in optimizer.param_groups:
         group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
     optimizer.step()
-    state.losses |= values
+    state.losses |= values | {name: value.item() for name, value in watched.items()}
     return True
 
 
-def _backward(turn: Turn, batch: Batch, parameters: list[nn.Parameter], recipe: Recipe) -> dict[str, Tensor]:
-    """Gradients of one turn over the whole batch; its losses by name."""
-    found: dict[str, Tensor] = {}
-    for part in batch.split(recipe.accumulate) if recipe.accumulate > 1 else [batch]:
-        with torch.autocast(batch.lr.device.type, torch.bfloat16, enabled=recipe.bf16):
+def _backward(
+    turn: Turn, parts: list[Batch], parameters: list[nn.Parameter], recipe: Recipe
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Gradients of one turn over the whole batch; what it minimises and what it watches, by name."""
+    terms: dict[str, Tensor] = {}
+    watched: dict[str, Tensor] = {}
+    for part in parts:
+        with torch.autocast(part.lr.device.type, torch.bfloat16, enabled=recipe.bf16):
             losses: Losses = turn.loss(part)
-        total = torch.stack(list(losses.terms.values())).sum() / recipe.accumulate
+        total = torch.stack(list(losses.terms.values())).sum() / len(parts)
         total.backward(inputs=parameters)
-        for name, value in {**losses.terms, **losses.watched}.items():
-            key = f"{turn.name}/{name}"
-            found[key] = found.get(key, 0) + value.detach() / recipe.accumulate
-    return found
+        for found, new in ((terms, losses.terms), (watched, losses.watched)):
+            for name, value in new.items():
+                key = f"{turn.name}/{name}"
+                found[key] = found.get(key, 0) + value.detach() / len(parts)
+    return terms, watched
 
 
 @torch.no_grad()

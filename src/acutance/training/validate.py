@@ -18,10 +18,9 @@ from acutance.measuring.metrics.psnr import psnr_y
 from acutance.measuring.metrics.ssim import ssim_y
 from acutance.networks.ranges import UnitRange
 from acutance.training.board import Board
-from acutance.training.data import Picture, Sampler
+from acutance.training.pack import Picture
 from acutance.training.sheet import busiest_crops, sheet
 
-PICTURES = 50  # of a validation set that are used
 Metric = Callable[[Picture, Picture], float]
 
 
@@ -45,10 +44,10 @@ class Validation:
     """Fixed pictures, read once; scores by luma PSNR and SSIM, and by LPIPS where its weights are there."""
 
     def __init__(
-        self, sampler: Sampler, held_out: list[dict], bench: Path | None, scale: int, run: Path, board: Board
+        self, held_out: list[tuple[Picture, Picture]], bench: Path | None, scale: int, run: Path, board: Board
     ) -> None:
         self.run_folder, self.board = run, board
-        self.sets: dict[str, list[tuple[Picture, Picture]]] = {"valid": sampler.pairs(held_out[:PICTURES])}
+        self.sets = {"valid": held_out}
         self.crops = busiest_crops(self.sets["valid"])
         if bench is not None:
             originals = [modcrop(read_rgb8(path), scale) for path in sorted((bench / "HR").iterdir())]

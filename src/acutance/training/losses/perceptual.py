@@ -61,7 +61,7 @@ class Perceptual:
 
     def __repr__(self) -> str:
         """What is computed, the same text in every process."""
-        return f"Perceptual({self.layers}, {self.distance.__name__}, signed={self.signed})"
+        return f"Perceptual({self.layers}, {getattr(self.distance, '__name__', self.distance)}, signed={self.signed})"
 
     def __call__(self, prediction: Tensor, target: Tensor) -> Tensor:
         """A scalar; gradients reach the prediction only."""

@@ -19,7 +19,7 @@ from acutance.training.recipe import ConstantThenDecay, Features, MultiStep, Rec
 from acutance.training.recipes.optimizers import adam
 
 SOURCE = "Ledig et al. 2017, arXiv 1609.04802"
-CROPS = PairedCrops(scale=4, patch=96, batch=16, turn=False)  # sec. 3.2: 16 random 96x96 crops of distinct images
+CROPS = PairedCrops(scale=4, patch=96, batch=16, turn=False)  # sec. 3.2; ours: with replacement
 ADVERSARIAL = 1e-3  # eq. 3
 TOTAL_VARIATION = 2e-8  # sec. 3.3, SRResNet-VGG22 only
 FULL: dict[str, Any] = {"channels": 64, "blocks": 16}

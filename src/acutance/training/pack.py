@@ -1,0 +1,66 @@
+"""A packed dataset, read by memory map."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+
+from acutance.errors import BadInput, UsageError
+from acutance.training.prepare import FORMAT
+
+Picture = np.ndarray  # uint8 (H, W, 3)
+
+
+class Pack:
+    """A packed dataset, memory-mapped. ``train`` and ``valid`` list its pictures."""
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / "manifest.json"
+        if not path.exists():
+            raise UsageError(f"{folder}: no dataset here; make one with: acutance prepare PHOTOS -o {folder}")
+        text = path.read_bytes()
+        manifest = json.loads(text)
+        if manifest.get("format") != FORMAT:
+            raise BadInput(f"{path}: dataset format {manifest.get('format')}, this version reads {FORMAT}")
+        self.folder = folder
+        self.sha256 = hashlib.sha256(text).hexdigest()
+        self.shards = []
+        for shard in manifest["shards"]:
+            file = folder / shard["name"]
+            if not file.exists() or file.stat().st_size != shard["bytes"]:
+                raise BadInput(f"{file}: missing or cut short; run acutance prepare again")
+            self.shards.append(np.memmap(file, np.uint8, "r"))
+        self.cell = manifest["cell"]
+        self.detail = np.fromfile(folder / "detail.bin", np.uint8)
+        count = sum((i["height"] // self.cell) * (i["width"] // self.cell) for i in manifest["items"])
+        if len(self.detail) != count:
+            raise BadInput(f"{folder / 'detail.bin'}: cut short; run acutance prepare again")
+        self.train = [item for item in manifest["items"] if not item["valid"]]
+        self.valid = [item for item in manifest["items"] if item["valid"]]
+        self.everything = manifest["items"]
+
+    def picture(self, item: dict) -> Picture:
+        """The pixels of one picture, mapped from disk."""
+        count = item["height"] * item["width"] * 3
+        flat = self.shards[item["shard"]][item["offset"] : item["offset"] + count]
+        return flat.reshape(item["height"], item["width"], 3)
+
+    def lr_picture(self, item: dict) -> np.ndarray:
+        """The ready-made low-resolution partner of one picture, uint8 ``(h, w, 3)``, mapped from disk.
+
+        Raises ``BadInput`` where the dataset was made without partners.
+        """
+        lr = item.get("lr")
+        if lr is None:
+            raise BadInput(f"{item['name']}: has no low-resolution partner; prepare with --lr FOLDER --scale S")
+        flat = self.shards[lr["shard"]][lr["offset"] : lr["offset"] + lr["height"] * lr["width"] * 3]
+        return flat.reshape(lr["height"], lr["width"], 3)
+
+    def cells(self, item: dict) -> np.ndarray:
+        """The detail of each cell of one picture, uint8."""
+        rows, columns = item["height"] // self.cell, item["width"] // self.cell
+        start = item["detail_offset"]
+        return self.detail[start : start + rows * columns].reshape(rows, columns)
