@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--name", required=True)
     parser.add_argument("--about", required=True)
     parser.add_argument("--data", required=True, help="The training sets and their licences, in words.")
+    parser.add_argument("--lpips", action="store_true", help="also measure LPIPS (weights in $ACUTANCE_WEIGHTS)")
     given = parser.parse_args()
     facts = json.loads((given.run / "run.json").read_text())
     recipe = find_recipe(facts["recipe"]["name"])
@@ -45,8 +46,11 @@ def main() -> None:
     export_model(BUILTIN, given.name, recipe.network, recipe.arguments, network, receipt)
     model = read_model(BUILTIN / f"{given.name}.safetensors")
     for name in SETS:
-        mean = evaluate(Upscaler(model).array, given.bench / name, model.geometry.scale)["mean"]
+        metrics = ("psnr_y", "lpips") if given.lpips else ("psnr_y",)
+        mean = evaluate(Upscaler(model).array, given.bench / name, model.geometry.scale, metrics=metrics)["mean"]
         receipt["measured"][f"{name} PSNR-Y"] = mean["psnr_y"]
+        if given.lpips:
+            receipt["measured"][f"{name} LPIPS"] = mean["lpips"]
     export_model(BUILTIN, given.name, recipe.network, recipe.arguments, network, receipt)
     print(json.dumps(receipt, indent=1))
 

@@ -47,13 +47,18 @@ def models(context: typer.Context, json: Json = False) -> None:
         if json:
             console.emit({"event": "model", "path": str(path), **row})
         else:
-            scores = "  ".join(f"{key} {value:.2f} dB" for key, value in row["scores"].items())
+            scores = "  ".join(_score(key, value) for key, value in row["scores"].items())
             size = path.stat().st_size / 1e6
             print(f"{name:{wide}} x{row['scale']}  {size:.1f} MB  {row['network']}  {scores}".rstrip())
             if row["about"]:
                 print(f"{'':{wide}} {row['about']}")
     if not json:
         console.say(f"your own: put model files into {models_folder()}, or name one with --model FILE")
+
+
+def _score(name: str, value: float) -> str:
+    """As people write it: PSNR in dB, distances with three decimals."""
+    return f"{name} {value:.2f} dB" if "PSNR" in name else f"{name} {value:.3f}"
 
 
 def _row(name: str, facts: dict[str, Any]) -> dict[str, Any]:
