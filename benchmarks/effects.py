@@ -1,7 +1,7 @@
 """What a finished run does to a test set: scores beside its starting point and bicubic, and a sheet.
 
 Usage: python benchmarks/effects.py RUN BENCH [--before RUN_OR_MODEL] [--faces DATASET]
-Writes results/training/NAME.json, .png and the log of the run as NAME.jsonl.
+Writes results/training/NAME.json, .jpg and the log of the run as NAME.jsonl.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import shutil
 from pathlib import Path
 
 from common import RESULTS, receipt
+from PIL import Image
 
-from acutance.files.pixels import write_png
 from acutance.imaging.bicubic import upscale
 from acutance.measuring import benchmark
 from acutance.measuring.metrics.lpips import lpips
@@ -68,7 +68,7 @@ def main() -> None:
               "set": given.bench.name, "scores": scores}  # fmt: skip
     (folder / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
     shutil.copyfile(given.run / "metrics.jsonl", folder / f"{name}.jsonl")
-    write_png(folder / f"{name}.png", sheet(busiest_crops(pairs, 3), models["after"]))
+    Image.fromarray(sheet(busiest_crops(pairs, 3), models["after"])).save(folder / f"{name}.jpg", quality=88)
     print(json.dumps(scores, indent=1))
 
 
