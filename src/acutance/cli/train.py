@@ -31,7 +31,7 @@ def train(
     valid: Annotated[Path | None, typer.Option(help="A dataset to validate on; default: what DATA holds out.")] = None,
     features: Annotated[Path | None, typer.Option(help="Weights of the feature network, for recipes with one.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    seed: Annotated[int, typer.Option(help="Same seed, same run.")] = 0,
+    seed: Annotated[int, typer.Option(help="Same seed, same run.", min=0, max=2**63 - 1)] = 0,
     json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on stdout.")] = False,
 ) -> None:
     """Train a network. Stop it any time: the same command continues where it was."""
@@ -52,6 +52,8 @@ def train(
         elif event["event"] in ("note", "warning") and not json:
             progress.clear()
             console.say(f"{event['event']}: {event['text']}")
+        elif event["event"] == "resumed" and not json:
+            console.say(f"continuing at step {event['step']}")
         elif not json:
             progress.clear()
             console.say("  ".join(f"{key} {value}" for key, value in event.items() if key != "event"))
@@ -96,15 +98,16 @@ def _from_file(file: str, function: str) -> Recipe:
     sys.modules[specification.name] = module  # dataclasses look their module up
     try:
         specification.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(f"{file}: cannot be imported ({type(error).__name__}: {error})") from error
     build: Callable[[], Recipe] | None = getattr(module, function, None)
     if build is None:
         raise UsageError(f"{file}: holds no function {function}{_nearest(function, vars(module))}")
     try:
         recipe = build()
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"{file}:{function}: gives no recipe ({error}{_meant(str(error))})") from error
+    except (Exception, SystemExit) as error:
+        what = f"{type(error).__name__}: {error}{_meant(str(error))}"
+        raise UsageError(f"{file}:{function}: gives no recipe ({what})") from error
     if not isinstance(recipe, Recipe):
         raise UsageError(f"{file}:{function}: gives {type(recipe).__name__}, not a Recipe")
     return recipe

@@ -46,6 +46,10 @@ def find(name: str) -> Path:
         files = sorted(path.glob("*.safetensors"))
         if len(files) == 1:
             return files[0]
+        if not files:
+            raise UsageError(
+                f"{path}: holds no model; a run has one when it is finished (the same train command goes on)"
+            )
         raise UsageError(f"{path}: holds {len(files)} model files; name one of them")
     if path.is_file():
         if path.suffix in PICKLES:

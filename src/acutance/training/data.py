@@ -90,6 +90,12 @@ class PairedCrops:
     turn: bool = True
     sharpen: bool = False
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be cut."""
+        _whole(self, ("scale", "patch", "batch", "candidates"))
+        if self.patch % self.scale:
+            raise ValueError(f"patch={self.patch}: not a multiple of scale={self.scale}")
+
     def sampler(self, pack: Pack, seed: int) -> CropSampler:
         """See ``Loader``."""
         return CropSampler(pack, self, seed)
@@ -186,6 +192,10 @@ class WholePictures:
     size: int = 256
     batch: int = 1
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be made."""
+        _whole(self, ("scale", "size", "batch"))
+
     def sampler(self, pack: Pack, seed: int) -> WholeSampler:
         """See ``Loader``."""
         return WholeSampler(pack, self, seed)
@@ -220,6 +230,13 @@ class WholeSampler:
         """See ``Sampler``."""
         lr = _levels([s.lr for s in samples if s.lr is not None], device)
         return Batch(lr=lr / 255, hr=_levels([s.hr for s in samples], device) / 255)
+
+
+def _whole(loader: object, names: Sequence[str]) -> None:
+    for name in names:
+        value = getattr(loader, name)
+        if type(value) is not int or value < 1:
+            raise ValueError(f"{name}={value!r}: a whole number, at least 1")
 
 
 def padded(picture: Picture, top: int, left: int, size: tuple[int, int], margin: int) -> Picture:

@@ -6,12 +6,14 @@ import json
 import math
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
-from acutance.errors import AcutanceError, Interrupted, UsageError
+from acutance.errors import BadInput, Interrupted, UsageError
 from acutance.files.download import Terms
+from acutance.files.locks import claim
 from acutance.training import checkpoint, parallel
 from acutance.training.batch import Batch
 from acutance.training.data import batches
@@ -21,7 +23,7 @@ from acutance.training.log import Event, Log
 from acutance.training.pack import Pack, Picture
 from acutance.training.recipe import Recipe
 from acutance.training.run import load_start, open_run, write_json
-from acutance.training.step import State, build, step
+from acutance.training.step import State, build, check_network, step
 from acutance.training.validate import Validation
 
 MAX_BAD_STEPS = 10  # in a row, before a run goes back to its last checkpoint
@@ -67,20 +69,23 @@ def train(
         network = _features(recipe, features, Terms(option="ACUTANCE_WEIGHTS", on_event=on_event, cancelled=cancelled))
         torch.manual_seed(seed)
         state = build(recipe, network, target)
+        check_network(recipe, state.objective.generator)
         if start is not None:
             load_start(start, state)
         sampler = recipe.data.sampler(pack, seed)
         run = open_run(out, recipe, state, digest(network), pack.sha256, seed, start)
-        _resume(state, run, recipe, steps, on_event)
-        log = Log(run if parallel.leads() else None, recipe, state.step, steps, on_event)
-        validation = Validation(held_out, bench, recipe.data.scale, run, log.board) if parallel.leads() else None
-        if validation and validation.without:
-            on_event({"event": "note", "text": f"validation goes without LPIPS: {validation.without}"})
-        stream = batches(sampler, recipe.data.batch, state.draws, target, parallel.place())
-        _run(state, stream, recipe, run, steps, log, validation, cancelled)
-        if parallel.leads():
-            return export_run(run, recipe, state.average, state.step, pack, state.scores)
-        return run / f"{recipe.name}.safetensors"
+        with _claimed(run):
+            _resume(state, run, recipe, steps, on_event)
+            _remark(recipe, state, pack, start, steps, on_event)
+            log = Log(run if parallel.leads() else None, recipe, state.step, steps, on_event)
+            validation = Validation(held_out, bench, recipe.data.scale, run, log.board) if parallel.leads() else None
+            if validation and validation.without:
+                on_event({"event": "note", "text": f"validation goes without LPIPS: {validation.without}"})
+            stream = batches(sampler, recipe.data.batch, state.draws, target, parallel.place())
+            _run(state, stream, recipe, run, steps, log, validation, cancelled)
+            if parallel.leads():
+                return export_run(run, recipe, state.average, state.step, pack, state.scores)
+            return run / f"{recipe.name}.safetensors"
 
 
 def _run(
@@ -135,6 +140,27 @@ def _features(recipe: Recipe, file: Path | None, terms: Terms) -> torch.nn.Modul
     return network
 
 
+@contextmanager
+def _claimed(run: Path) -> Iterator[None]:
+    """Hold the run folder. Raises ``ResourceError`` when another process does."""
+    with open(run / f"lock-{parallel.place()[0]}", "wb") as file:
+        claim(file, run)
+        yield
+
+
+def _remark(recipe: Recipe, state: State, pack: Pack, start: Path | None, steps: int, on_event: Event) -> None:
+    """What a person would want to know before the first step."""
+    notes = []
+    if state.step == 0 and recipe.after and start is None:
+        notes.append(f"{recipe.name} is meant to start --from a trained {recipe.after}; it starts from noise")
+    if any("lr" in item for item in pack.train) and getattr(recipe.data, "degrade", None) is not None:
+        notes.append(f"the dataset has low-resolution partners; {recipe.name} makes its own")
+    if state.step == steps:
+        notes.append(f"stands at step {steps} of {steps}: nothing left to train")
+    for text in notes:
+        on_event({"event": "note", "text": text})
+
+
 def _held_out(recipe: Recipe, pack: Pack, valid: Path | None) -> list[tuple[Picture, Picture]]:
     """What validation looks at: a dataset of its own, or what the training set holds out."""
     if not parallel.leads():
@@ -179,7 +205,7 @@ def _resume(state: State, run: Path, recipe: Recipe, steps: int, on_event: Event
             f"start a new run: --from {run} --out ANOTHER"
         )
     if there and there[-1] > limit:
-        text = f"goes back to step {max(s for s in there if s <= limit)}, before the run slowed down for its end"
+        text = f"goes back to step {max(s for s in there if s <= limit)}, before the learning rate fell"
         on_event({"event": "note", "text": text})
     parallel.wait()  # until everyone has read the plan
     if parallel.leads():
@@ -190,7 +216,7 @@ def _resume(state: State, run: Path, recipe: Recipe, steps: int, on_event: Event
     parallel.wait()
     for candidate in reversed(checkpoint.checkpoints(run)):
         if why := checkpoint.damage(candidate):
-            on_event({"event": "warning", "text": f"{candidate}: {why}; using the checkpoint before it"})
+            on_event({"event": "warning", "text": f"{candidate}: {why}; using the one before it, or starting anew"})
             continue
         _load(state, candidate)
         on_event({"event": "resumed", "step": state.step})
@@ -206,19 +232,20 @@ def _load(state: State, candidate: Path) -> None:
         checkpoint.restore_optimizer(optimizer, tensors[f"optimizer-{name}"])
     torch.set_rng_state(torch.tensor(facts["rng"], dtype=torch.uint8))
     for name in ("step", "draws", "best", "best_step", "skipped", "rollbacks", "scores"):
-        setattr(state, name, facts[name])
+        setattr(state, name, facts.get(name, getattr(state, name)))
 
 
 def _go_back(state: State, run: Path, log: Log) -> None:
-    """To the last sound checkpoint, and past the data that led here. Raises ``AcutanceError`` after three times."""
+    """To the last sound checkpoint, and past the data that led here. Raises ``BadInput`` after three times."""
     draws, skipped, rollbacks = state.draws, state.skipped, state.rollbacks + 1
     sound = [c for c in checkpoint.checkpoints(run) if checkpoint.damage(c) is None]
     if rollbacks > MAX_ROLLBACKS or not sound:
-        raise AcutanceError(
-            f"{MAX_BAD_STEPS} steps in a row gave no finite loss"
-            + (f", {rollbacks} times" if rollbacks > 1 else "")
-            + "; the last checkpoint is sound: lower the learning rate in the recipe and start a new run from it"
+        times = f", {rollbacks} times" if rollbacks > 1 else ""
+        what = "the last checkpoint is sound: " if sound else "there is no checkpoint yet: "
+        raise BadInput(
+            f"{run}: {state.bad_steps} steps in a row gave no finite loss{times}; {what}"
+            "lower the learning rate in the recipe and start a new run" + (" from it" if sound else "")
         )
     _load(state, sound[-1])
     state.draws, state.skipped, state.rollbacks, state.bad_steps = draws, skipped, rollbacks, 0
-    log.warn(f"{MAX_BAD_STEPS} steps in a row gave no finite loss; back to step {state.step}, with other data")
+    log.warn(f"several steps in a row gave no finite loss; back to step {state.step}, with other data")

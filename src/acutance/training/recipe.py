@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -34,6 +35,11 @@ class ConstantThenDecay:
 
     warmup: int
     decay: int
+
+    def __post_init__(self) -> None:
+        """Both are divided by."""
+        if min(self.warmup, self.decay) < 1:
+            raise ValueError(f"warmup={self.warmup!r}, decay={self.decay!r}: at least 1")
 
     def factor(self, step: int, steps: int) -> float:
         """See ``Schedule``.
@@ -110,7 +116,8 @@ class Recipe:
     shipped, 0 for none; ``accumulate``: parts a batch is taken apart into; ``clip``: the largest gradient
     norm, 0 for any; ``bf16``: automatic mixed precision; ``compile``: ``torch.compile`` the networks;
     ``keep_best``: keep the checkpoint with the best held-out PSNR, which says little for a GAN;
-    ``keep_every``: also keep those at its multiples, 0 for none.
+    ``keep_every``: also keep those at its multiples, 0 for none; ``after``: the recipe whose result it is
+    meant to start from.
     """
 
     name: str
@@ -131,3 +138,20 @@ class Recipe:
     keep_every: int = 0
     valid_every: int = 2000
     save_every: int = 1000
+    after: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained, before hours are spent on it."""
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name):
+            raise ValueError(f"name={self.name!r}: letters, digits, dots, dashes and underscores")
+        for name, least in (("steps", 1), ("accumulate", 1), ("valid_every", 1), ("save_every", 1), ("keep_every", 0)):
+            value = getattr(self, name)
+            if type(value) is not int or value < least:
+                raise ValueError(f"{name}={value!r}: a whole number, at least {least}")
+        if not 0 <= self.ema < 1:
+            raise ValueError(f"ema={self.ema!r}: from 0 to below 1")
+        if not 0 <= self.clip < math.inf:
+            raise ValueError(f"clip={self.clip!r}: 0 or a gradient norm")
+        for name, methods in (("schedule", ("factor", "constant_until")), ("data", ("sampler", "pairs"))):
+            if not all(hasattr(getattr(self, name), method) for method in methods):
+                raise ValueError(f"{name}={getattr(self, name)!r}: has no {' and '.join(methods)}")

@@ -15,12 +15,14 @@ from safetensors.torch import load_file
 
 from acutance.errors import BadModel, UsageError
 from acutance.files.atomic import atomic_path
+from acutance.models.store import find
 from acutance.training import checkpoint, parallel
 from acutance.training.recipe import Recipe
 from acutance.training.step import State
 
 IDENTITY = ("recipe", "features", "data", "seed", "start")
 NOT_COMPUTED = {"objective", "source", "steps", "valid_every", "save_every", "keep_best", "keep_every"}
+SHOWN = 4  # differences
 COUNTER = "num_batches_tracked"
 
 
@@ -43,10 +45,30 @@ def open_run(
         before = json.loads(path.read_text())
     except ValueError as error:
         raise UsageError(f"{path}: is damaged, so nobody knows which run this is; choose another --out") from error
-    different = [f"{key}: was {before.get(key)}, now {facts[key]}" for key in IDENTITY if before.get(key) != facts[key]]
+    different = [line for key in IDENTITY for line in differences(key, before.get(key), facts[key])]
     if different:
-        raise UsageError(f"{out}: holds another run ({'; '.join(different)}); choose another --out")
+        more = f"; and {len(different) - SHOWN} more" if len(different) > SHOWN else ""
+        raise UsageError(f"{out}: holds another run ({'; '.join(different[:SHOWN])}{more}); choose another --out")
     return out
+
+
+def differences(name: str, before: Any, now: Any) -> list[str]:
+    """What changed between two JSON values, one short line for each place.
+
+    >>> differences("recipe", {"ema": 0.9, "clip": 0}, {"ema": 0.5, "clip": 0})
+    ['recipe.ema: was 0.9, now 0.5']
+    """
+    if isinstance(before, dict) and isinstance(now, dict):
+        keys = {**before, **now}
+        return [line for key in keys for line in differences(f"{name}.{key}", before.get(key), now.get(key))]
+    if before == now:
+        return []
+    return [f"{name}: was {_short(before)}, now {_short(now)}"]
+
+
+def _short(value: Any) -> str:
+    text = str(value) if value not in ("", None) else "none"
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
@@ -86,7 +108,7 @@ def load_start(start: Path, state: State) -> None:
     elif start.suffix == ".safetensors" and start.exists():
         path = start
     else:
-        raise UsageError(f"{start}: neither a run folder nor a .safetensors model")
+        path = find(str(start))  # a model by name
     try:
         stored = load_file(path)
     except (SafetensorError, OSError) as error:

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from acutance.errors import UsageError
+from acutance.errors import AcutanceError, UsageError
+from acutance.networks import NETWORKS
 from acutance.training import parallel
 from acutance.training.batch import Batch
 from acutance.training.objective import Losses, Objective, Turn, only
@@ -42,7 +43,13 @@ class State:
 
 def build(recipe: Recipe, features: nn.Module | None, device: torch.device) -> State:
     """The networks and optimizers of a recipe before the first step. Raises ``UsageError``."""
-    objective = recipe.objective(features)
+    try:
+        objective = recipe.objective(features)
+        generator = objective.generator
+    except Exception as error:
+        if isinstance(error, AcutanceError):
+            raise
+        raise UsageError(f"{recipe.name}: its objective cannot be built ({type(error).__name__}: {error})") from error
     if recipe.accumulate > 1 and objective.global_terms:
         raise UsageError(
             f"{recipe.name}: accumulate={recipe.accumulate}, but its game compares each picture with the whole "
@@ -58,7 +65,23 @@ def build(recipe: Recipe, features: nn.Module | None, device: torch.device) -> S
     optimizers = {
         name: make(list(objective.get_submodule(name).parameters())) for name, make in objective.optimizers.items()
     }
-    return State(objective=objective, optimizers=optimizers, average=average_of(objective.generator))
+    for name, optimizer in optimizers.items():
+        for rate in (group["lr"] for group in optimizer.param_groups):
+            if not (isinstance(rate, float | int) and 0 < rate <= 10):
+                raise UsageError(f"{recipe.name}: a learning rate of {rate!r} for the {name}; above 0, at most 10")
+    return State(objective=objective, optimizers=optimizers, average=average_of(generator))
+
+
+def check_network(recipe: Recipe, generator: nn.Module) -> None:
+    """The generator is the one that a model file of this recipe would name."""
+    if recipe.network not in NETWORKS:
+        raise UsageError(f"{recipe.name}: no network {recipe.network}; there are {', '.join(NETWORKS)}")
+    with torch.device("meta"):
+        named = NETWORKS[recipe.network](**recipe.arguments)
+    if {k: v.shape for k, v in named.state_dict().items()} != {k: v.shape for k, v in generator.state_dict().items()}:
+        raise UsageError(f"{recipe.name}: its generator is not {recipe.network} with {recipe.arguments}")
+    if named.scale != recipe.data.scale:
+        raise UsageError(f"{recipe.name}: data for x{recipe.data.scale}, but {recipe.network} makes x{named.scale}")
 
 
 def average_of(network: nn.Module) -> nn.Module:

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from acutance.errors import AcutanceError
-from acutance.files.pixels import read_rgb8, write_png
-from acutance.imaging.bicubic import downscale, modcrop
+from acutance.files.pixels import write_png
+from acutance.measuring.benchmark import find_pairs, load_pair
 from acutance.measuring.metrics.lpips import lpips, network
 from acutance.measuring.metrics.psnr import psnr_y
 from acutance.measuring.metrics.ssim import ssim_y
@@ -50,8 +50,8 @@ class Validation:
         self.sets = {"valid": held_out}
         self.crops = busiest_crops(self.sets["valid"])
         if bench is not None:
-            originals = [modcrop(read_rgb8(path), scale) for path in sorted((bench / "HR").iterdir())]
-            self.sets[bench.name] = [(downscale(hr, scale), hr) for hr in originals]
+            pairs = [load_pair(*paths, scale) for paths in find_pairs(bench, scale)]
+            self.sets[bench.name] = [(pair.lr, pair.hr) for pair in pairs]
         self.metrics: dict[str, Metric] = {"psnr": partial(psnr_y, border=scale), "ssim": partial(ssim_y, border=scale)}
         self.without: str | None = None
         try:

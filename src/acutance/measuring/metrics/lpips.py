@@ -54,5 +54,5 @@ def lpips(a: np.ndarray, b: np.ndarray, *, border: int = 0, variant: str = "sque
 
     measure = network(variant)
     with torch.inference_mode():
-        pair = (torch.from_numpy(np.ascontiguousarray(x)).permute(2, 0, 1)[None].float() / 255 for x in (a, b))
+        pair = (torch.from_numpy(np.array(x)).permute(2, 0, 1)[None].float() / 255 for x in (a, b))
         return float(measure(*pair))

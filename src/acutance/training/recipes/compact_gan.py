@@ -35,6 +35,6 @@ def compact_gan() -> Recipe:
     return Recipe(
         name="compact_gan", source="losses: Wang et al. 2018 and 2021; sizes and rates ours", network="compact",
         arguments=ARGUMENTS, objective=objective, features=Features(kind=OXFORD_VGG19, last="conv3_4"),
-        data=PairedCrops(scale=4, patch=96, batch=4, candidates=3), keep_best=False,
+        data=PairedCrops(scale=4, patch=96, batch=4, candidates=3), keep_best=False, after="compact",
         schedule=ConstantThenDecay(warmup=100, decay=1500), steps=3000, valid_every=1000, save_every=500,
     )  # fmt: skip

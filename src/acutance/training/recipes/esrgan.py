@@ -57,7 +57,7 @@ def esrgan_16() -> Recipe:
     """The variant with 16 residual blocks, as sent to PIRM 2018 (sec. 5)."""
     arguments: dict[str, Any] = {"scale": 4, "channels": 64, "blocks": 16, "long_skip": True}
     wanted = Features(kind=MINC_VGG16, last="conv5_3")
-    return _game("esrgan_16", "msrresnet", arguments, MSRResNet, wanted, _layer("conv5_3"))
+    return _game("esrgan_16", "msrresnet", arguments, MSRResNet, wanted, _layer("conv5_3"), after="its PSNR stage")
 
 
 def esrgan_psnr_small() -> Recipe:
@@ -73,7 +73,16 @@ def esrgan_psnr_small() -> Recipe:
 def esrgan_small() -> Recipe:
     """Stage 2 for that network, with features that end at conv3_4 (ours)."""
     wanted = Features(kind=OXFORD_VGG19, last="conv3_4")
-    recipe = _game("esrgan_small", "rrdb", SMALL, RRDBNet, wanted, _layer("conv3_4", CONV34_WEIGHT), patch=96)
+    recipe = _game(
+        "esrgan_small",
+        "rrdb",
+        SMALL,
+        RRDBNet,
+        wanted,
+        _layer("conv3_4", CONV34_WEIGHT),
+        patch=96,
+        after="esrgan_psnr_small",
+    )
     return replace(
         recipe, data=PairedCrops(scale=4, patch=96, batch=4, candidates=3), ema=0.99, steps=3000,
         schedule=MultiStep(milestones=(2000,), gamma=0.1),
@@ -88,7 +97,7 @@ def _layer(name: str, weight: float = 1.0) -> Callable[[nn.Module], Term]:
 
 def _game(
     name: str, network: str, arguments: dict[str, Any], build: Callable[..., nn.Module], features: Features,
-    perceptual: Callable[[nn.Module], Term], patch: int = 128,
+    perceptual: Callable[[nn.Module], Term], patch: int = 128, after: str = "esrgan_psnr",
 ) -> Recipe:  # fmt: skip
     """Adam 1e-4, halved at 50k, 100k, 200k and 300k of 500k; the generator goes first (sec. 4.1, code)."""
 
@@ -100,6 +109,6 @@ def _game(
 
     return Recipe(
         name=name, source=SOURCE, network=network, arguments=arguments, objective=objective, features=features,
-        data=PairedCrops(scale=4, patch=patch, batch=16), ema=0.0, keep_best=False,
+        data=PairedCrops(scale=4, patch=patch, batch=16), ema=0.0, keep_best=False, after=after,
         schedule=MultiStep(milestones=HALVINGS, gamma=0.5), steps=500_000,
     )  # fmt: skip

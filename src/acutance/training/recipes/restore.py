@@ -83,5 +83,6 @@ def _game(name: str, arguments: dict[str, Any], *, critic: int, steps: int) -> R
     return Recipe(
         name=name, source=SOURCE, network="compact", arguments=arguments, objective=objective, data=CROPS,
         features=Features(kind=OXFORD_VGG19, last="conv3_4"), keep_best=False,
+        after="restore_psnr" if arguments == ARGUMENTS else "restore_psnr_small",
         schedule=ConstantThenDecay(warmup=500, decay=10_000), steps=steps,
     )  # fmt: skip

@@ -113,6 +113,7 @@ def _game(name: str, arguments: dict[str, Any], last: str | None, content) -> Re
 
     return Recipe(
         name=name, source=SOURCE, network="srresnet", arguments=arguments, objective=objective, data=CROPS, ema=0.0,
+        after="srresnet" if arguments == FULL else "srresnet_small",
         features=Features(kind=OXFORD_VGG19, last=last) if last else None,
         schedule=MultiStep(milestones=(100_000,), gamma=0.1), steps=200_000, keep_best=False,
     )  # fmt: skip

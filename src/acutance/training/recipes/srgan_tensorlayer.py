@@ -50,6 +50,7 @@ def srgan_tensorlayer() -> Recipe:
     return Recipe(
         name="srgan_tensorlayer", source=SOURCE, network="tensorlayer_srresnet", arguments=FULL, data=CROPS, ema=0.0,
         objective=objective, features=Features(kind=OXFORD_VGG19, last="conv4_4"), keep_best=False,
+        after="srgan_tensorlayer_init",
         schedule=MultiStep(milestones=(1000 * EPOCH,), gamma=0.1), steps=2000 * EPOCH,
     )  # fmt: skip
 
@@ -66,7 +67,7 @@ def srgan_tensorlayer_small() -> Recipe:
 
     return replace(
         srgan_tensorlayer(), name="srgan_tensorlayer_small", arguments=SMALL, objective=objective, features=None,
-        data=crops, schedule=MultiStep(milestones=(2000,), gamma=0.1), steps=4000,
+        after="",        data=crops, schedule=MultiStep(milestones=(2000,), gamma=0.1), steps=4000,
     )  # fmt: skip
 
 
