@@ -201,7 +201,7 @@ def _resume(state: State, run: Path, recipe: Recipe, steps: int, on_event: Event
         )
     if there and min(there) > limit:
         raise UsageError(
-            f"{run}: has been slowing down for its end at step {planned} since its first checkpoint; to go on from it, "
+            f"{run}: its learning rate has been falling towards step {planned} since its first checkpoint; to go on, "
             f"start a new run: --from {run} --out ANOTHER"
         )
     if there and there[-1] > limit:
