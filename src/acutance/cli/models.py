@@ -58,7 +58,7 @@ def models(context: typer.Context, json: Json = False) -> None:
 
 def _score(name: str, value: float) -> str:
     """As people write it: PSNR in dB, distances with three decimals."""
-    return f"{name} {value:.2f} dB" if "PSNR" in name else f"{name} {value:.3f}"
+    return f"{name} {value:.2f} dB" if "PSNR" in name.upper() else f"{name} {value:.3f}"
 
 
 def _row(name: str, facts: dict[str, Any]) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def _described(model: Model) -> list[tuple[str, str]]:
         ("about", receipt.get("about")),
     ]
     scores = receipt.get("measured") or receipt.get("scores") or {}
-    rows.append(("scores", ", ".join(f"{key} {value:.2f}" for key, value in scores.items())))
+    rows.append(("scores", ", ".join(_score(key, value) for key, value in scores.items())))
     if "steps" in receipt:
         recipe, commit = receipt.get("recipe", {}), receipt.get("commit")
         start = f", started from {receipt['start']}" if receipt.get("start") else ""

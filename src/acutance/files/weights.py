@@ -12,6 +12,7 @@ from typing import Any
 from acutance.errors import BadModel, UsageError
 from acutance.files.atomic import sync_folder
 from acutance.files.download import Terms, fetch
+from acutance.files.folders import user_folder
 from acutance.files.pickles import read_pickle
 from acutance.files.remote import Remote
 
@@ -101,11 +102,7 @@ KNOWN: Mapping[str, WeightFile] = {
 
 def weights_folder() -> Path:
     """``$ACUTANCE_WEIGHTS``, else ``~/.local/share/acutance/weights`` (``$XDG_DATA_HOME`` is honoured)."""
-    named = os.environ.get("ACUTANCE_WEIGHTS")
-    if named:
-        return Path(named)
-    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(base) / "acutance" / "weights"
+    return user_folder("ACUTANCE_WEIGHTS", "weights")
 
 
 def find_weights(*names: str) -> Path:

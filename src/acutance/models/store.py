@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import os
 from pathlib import Path
 
 from acutance.errors import BadModel, UsageError
 from acutance.files.atomic import atomic_path
+from acutance.files.folders import user_folder
 from acutance.models.graph import read_graph
 from acutance.models.model import Model, read_model
 
@@ -20,11 +20,7 @@ PICKLES = {".pth", ".pt", ".ckpt", ".bin", ".pkl"}
 
 def models_folder() -> Path:
     """The user's models: ``$ACUTANCE_MODELS``, else ``~/.local/share/acutance/models``."""
-    named = os.environ.get("ACUTANCE_MODELS")
-    if named:
-        return Path(named)
-    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(base) / "acutance" / "models"
+    return user_folder("ACUTANCE_MODELS", "models")
 
 
 def available() -> dict[str, Path]:
