@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +18,7 @@ def evaluate(
     model: Annotated[list[str] | None, typer.Option(help="A model, or bicubic; repeatable. Default: fidelity.")] = None,
     scale: Annotated[int, typer.Option(help="The scale of bicubic, when no model fixes it.", min=2)] = 4,
     metrics: Annotated[
-        str, typer.Option(help="Any of psnr_y, ssim_y, lpips, lpips_alex, lpips_vgg, with commas.")
+        str, typer.Option(help="With commas: psnr_y, ssim_y, ms_ssim, lpips, niqe, consistency, colour and more.")
     ] = "psnr_y,ssim_y",
     engine: Annotated[str, typer.Option(help="auto, cpu or torch.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
@@ -34,11 +33,12 @@ def evaluate(
     LPIPS (RGB, the whole picture, lower is better) needs torch and two weight files, named if missing.
     """
     from acutance.measuring import benchmark
+    from acutance.measuring.metrics import METRICS, chosen_metrics, columns
     from acutance.models import store
     from acutance.pipelines.upscale import Settings, Upscaler
 
     progress = console.Progress()
-    names = benchmark.chosen_metrics(metrics)
+    names = chosen_metrics(metrics)
 
     def on_event(event: dict[str, Any]) -> None:
         progress.show(event["done"] / event["total"], f"{event['set']} {event['image']}")
@@ -51,10 +51,7 @@ def evaluate(
         return pictures / Path(name).stem if pictures and several else pictures
 
     if not json:
-        print(
-            f"{'model':14} {'set':10} {'images':>6}"
-            + "".join(f" {name.upper().replace('_', '-'):>10}" for name in names)
-        )
+        print(f"{'model':14} {'set':10} {'images':>6}" + "".join(f" {METRICS[name].title:>11}" for name in names))
     for name in model or ["fidelity"]:
         run, times, label = benchmark.bicubic(scale), scale, name
         if name != "bicubic":
@@ -70,9 +67,7 @@ def evaluate(
             rows = result["per_image"] if images else []
             for row in [*({"label": r["image"], **r} for r in rows), {"label": label, **result["mean"]}]:
                 count = result["images"] if row["label"] == label else ""
-                print(f"{row['label'][:14]:14} {result['set']:10} {count:>6}" + columns(row, names))
-
-
-def columns(row: dict[str, Any], names: Sequence[str]) -> str:
-    """The scores of a row, dB with two decimals and the rest with four."""
-    return "".join(f" {float(row[name]):>10.{2 if name.startswith('psnr') else 4}f}" for name in names)
+                print(
+                    f"{row['label'][:14]:14} {result['set']:10} {count:>6}"
+                    + "".join(f" {text:>11}" for text in columns(row, names))
+                )

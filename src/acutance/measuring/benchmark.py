@@ -1,13 +1,10 @@
-"""Measure a model on a test set by the field's protocol: PSNR and SSIM on luma, a border of ``scale``
-pixels cut off; LPIPS, if asked for, on the whole picture in RGB.
-"""
+"""Measure a model on a test set by the field's protocol; the table of measures is in ``metrics``."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from statistics import fmean
 
@@ -16,24 +13,8 @@ import numpy as np
 from acutance.errors import BadInput, UsageError
 from acutance.files.pixels import read_rgb8, write_png
 from acutance.imaging.bicubic import Border, downscale, modcrop, upscale
-from acutance.measuring.metrics.lpips import lpips
-from acutance.measuring.metrics.psnr import psnr_y
-from acutance.measuring.metrics.ssim import ssim_y
+from acutance.measuring.metrics import USUAL, score
 
-
-def _whole_lpips(variant: str, a: np.ndarray, b: np.ndarray, *, border: int) -> float:
-    """LPIPS of whole pictures: so ESRGAN's public model has 0.063 on Set5 (0.062 inside a border of 4)."""
-    return lpips(a, b, variant=variant)
-
-
-METRICS: dict[str, Callable[..., float]] = {
-    "psnr_y": psnr_y,
-    "ssim_y": ssim_y,
-    "lpips": partial(_whole_lpips, "squeeze"),
-    "lpips_alex": partial(_whole_lpips, "alex"),
-    "lpips_vgg": partial(_whole_lpips, "vgg"),
-}
-USUAL = ("psnr_y", "ssim_y")
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"}
 Upscale = Callable[[np.ndarray], np.ndarray]
 
@@ -80,19 +61,6 @@ def bicubic(scale: int) -> Upscale:
     return lambda lr: upscale(lr, scale)
 
 
-def chosen_metrics(text: str) -> tuple[str, ...]:
-    """Names of ``METRICS`` out of a list with commas, each once. Raises ``UsageError``.
-
-    >>> chosen_metrics("psnr_y, lpips,lpips")
-    ('psnr_y', 'lpips')
-    """
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    unknown = [name for name in names if name not in METRICS]
-    if unknown or not names:
-        raise UsageError(f"--metrics {text}: no metric {', '.join(unknown)}; there are {', '.join(METRICS)}")
-    return names
-
-
 def evaluate(
     run: Upscale,
     bench: Path,
@@ -111,7 +79,7 @@ def evaluate(
     for number, (original, partner) in enumerate(paths):
         pair = load_pair(original, partner, scale)
         result = run(pair.lr)
-        scores = {name: METRICS[name](result, pair.hr, border=scale) for name in metrics}
+        scores = {name: score(name, result, original=pair.hr, lr=pair.lr, scale=scale) for name in metrics}
         rows.append({"image": pair.name, **scores})
         if pictures is not None:
             save_pictures(pictures / bench.name, pair, result)
