@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from acutance.errors import BadInput, UsageError
-from acutance.measuring.benchmark import chosen_metrics
+from acutance.measuring.metrics import chosen_metrics
 from acutance.measuring.metrics.lpips import lpips, network
 
 
