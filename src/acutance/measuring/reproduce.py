@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from acutance.errors import BadInput
+from acutance.errors import BadInput, UsageError
 from acutance.files.pixels import is_grey
 from acutance.measuring.methods import INTERPOLATIONS, Method, interpolation
 from acutance.measuring.metrics import score
@@ -21,7 +21,7 @@ from acutance.measuring.published import FACTS, RECEIPT, Fact
 from acutance.models.model import Model
 
 SCALE = 4
-# Test sets number their pictures (SelfExSR) or name them.
+# The names of Set14's pictures, which SelfExSR numbers in this order.
 SET14 = ("baboon", "barbara", "bridge", "coastguard", "comic", "face", "flowers", "foreman", "lenna", "man", "monarch",
          "pepper", "ppt3", "zebra")  # fmt: skip
 OF_LUMA: dict[str, Callable[..., float]] = {"psnr_y": psnr, "ssim_y": ssim, "ssim_daala": ssim_daala}
@@ -95,21 +95,26 @@ def reproduce(
 
 def _measured(bench: Path, method: Method, facts: Sequence[Fact]) -> Iterator[Checked]:
     """Run the method over the set once and gather each fact's figures."""
-    wanted = {fact: [] for fact in facts}
+    wanted: dict[Fact, list[float]] = {fact: [] for fact in facts}
+    missing: dict[Fact, str] = {}
     paths = find_pairs(bench, SCALE)
     for original, partner in paths:
-        mine = [fact for fact in facts if not fact.image or fact.image in _names(original, paths)]
+        names = {original.stem} | (
+            {SET14[paths.index((original, partner))]} if (bench.name, len(paths)) == ("Set14", 14) else set()
+        )
+        mine = [fact for fact in facts if fact not in missing and (not fact.image or fact.image in names)]
         if not mine:
             continue
         pair, grey = load_pair(original, partner, SCALE), is_grey(original)
         result, pair = method.run(bench.name, pair)
         for fact in mine:
-            wanted[fact].append(_figure(fact, result, pair, grey))
+            try:
+                wanted[fact].append(_figure(fact, result, pair, grey))
+            except UsageError as error:  # weights of a learned metric
+                missing[fact] = str(error)
     for fact, figures in wanted.items():
-        if figures:
-            yield Checked(fact=fact, measured=float(np.mean(figures)))
-        else:
-            yield Checked(fact=fact, measured=None, why=f"no picture {fact.image} in {bench.name}")
+        why = missing.get(fact) or ("" if figures else f"no picture {fact.image} in {bench.name}")
+        yield Checked(fact=fact, measured=None if why else float(np.mean(figures)), why=why)
 
 
 def _figure(fact: Fact, result: np.ndarray, pair: Pair, grey: bool) -> float:
@@ -117,14 +122,6 @@ def _figure(fact: Fact, result: np.ndarray, pair: Pair, grey: bool) -> float:
     if grey and fact.grey == "value" and fact.metric in OF_LUMA:
         return OF_LUMA[fact.metric](result[..., 0], pair.hr[..., 0], border=SCALE)
     return score(fact.metric, result, original=pair.hr, lr=pair.lr, scale=SCALE)
-
-
-def _names(original: Path, paths: Sequence[tuple[Path, Path | None]]) -> set[str]:
-    """What a picture may be called: its file's name, and for a numbered Set14 the usual name at that place."""
-    names = {original.stem}
-    if len(paths) == len(SET14):
-        names.add(SET14[[path for path, _ in paths].index(original)])
-    return names
 
 
 def verdict(checked: Sequence[Checked]) -> int:
