@@ -4,7 +4,7 @@
 ``(H, W, 3)``; ``reference`` is what ``needs`` names, the original, the low-resolution input (``"lr"``) or, for
 ``"nothing"``, None. ``score(name, result, original=..., lr=..., scale=...)`` picks the reference itself.
 Values may be infinite (PSNR of equal pictures), never NaN. Importing this loads no torch; the measures that need it
-(LPIPS, DISTS) load it when called. Measures of whole sets of pictures (KID, FID) are not here: see ``sets``.
+(LPIPS, DISTS) load it when called. Measures of whole sets of pictures (KID, FID) are not here: see ``measuring.sets``.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy as np
 from acutance.errors import BadInput, UsageError
 from acutance.measuring.metrics.colour import colour
 from acutance.measuring.metrics.consistency import consistency
+from acutance.measuring.metrics.dists import dists
 from acutance.measuring.metrics.lpips import lpips
 from acutance.measuring.metrics.ms_ssim import ms_ssim_y
 from acutance.measuring.metrics.niqe import niqe_y
@@ -93,6 +94,11 @@ METRICS: Mapping[str, Metric] = {
             name="lpips_vgg", title="LPIPS-vgg", needs="original", better="lower", best=0, decimals=4,
             measure=lambda result, original, scale: lpips(result, original, variant="vgg"),
             about="learned perceptual distance, VGG16 features", protocol=_WHOLE,
+        ),
+        Metric(
+            name="dists", title="DISTS", needs="original", better="lower", best=0, decimals=4,
+            measure=lambda result, original, scale: dists(result, original),
+            about="learned distance of structure and texture", protocol=_WHOLE,
         ),
         Metric(
             name="niqe", title="NIQE", needs="nothing", better="lower", best=0, decimals=3,
