@@ -25,6 +25,7 @@ from acutance.measuring.metrics.lpips import lpips
 from acutance.measuring.metrics.ms_ssim import ms_ssim_y
 from acutance.measuring.metrics.niqe import niqe_y
 from acutance.measuring.metrics.psnr import psnr, psnr_y
+from acutance.measuring.metrics.seam import seam
 from acutance.measuring.metrics.ssim import ssim_y
 from acutance.measuring.metrics.ssim_daala import ssim_daala_y
 
@@ -120,6 +121,12 @@ METRICS: Mapping[str, Metric] = {
             name="colour_lr", title="colour-LR", needs="lr", better="lower", best=0, decimals=2, unit="levels",
             measure=lambda result, lr, scale: colour(result, lr),
             about="largest drift of a channel's mean from the input's", protocol=_WHOLE,
+        ),
+        Metric(
+            name="seam", title="seam", needs="nothing", better="lower", best=1, decimals=3,
+            measure=lambda result, nothing, scale: seam(result),
+            about="how visible the borders of tiles are; 1 where they are like any other place",
+            protocol="RGB, the whole picture, borders every 64 pixels",
         ),
     )
 }  # fmt: skip
