@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from acutance.cli import console, datasets, doctor, evaluate, models, prepare, train, upscale
+from acutance.cli import console, datasets, doctor, evaluate, models, prepare, reproduce, train, upscale
 from acutance.errors import AcutanceError
 
 app = typer.Typer(
@@ -20,7 +20,8 @@ app = typer.Typer(
 COMMANDS = {
     upscale.upscale: "Enlarge pictures.",
     doctor.doctor: "Say what this machine can do.",
-    evaluate.evaluate: "Measure models on test sets.",
+    evaluate.evaluate: "Measure models, or any pictures, on test sets.",
+    reproduce.reproduce: "Measure published figures again.",
     prepare.prepare: "Pack photographs for training.",
     train.train: "Train a network, or go on training it.",
 }

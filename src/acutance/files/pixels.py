@@ -65,18 +65,22 @@ def read_size(path: Path) -> tuple[int, int]:
     return width, height
 
 
+def encode_png(rgb: np.ndarray) -> bytes:
+    """uint8 ``(H, W, 3)`` as the bytes of a PNG."""
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:
+        raise UsageError(f"a picture is uint8 (H, W, 3), not {rgb.dtype} {rgb.shape}")
+    if vips is not None:
+        return vips.png(np.ascontiguousarray(rgb))
+    from PIL import Image  # type: ignore[import-not-found,unused-ignore]
+
+    memory = io.BytesIO()
+    Image.fromarray(rgb).save(memory, "PNG")
+    return memory.getvalue()
+
+
 def write_png(path: Path, rgb: np.ndarray) -> None:
     """Write uint8 ``(H, W, 3)`` to ``path``, whole or not at all. Raises ``ResourceError``."""
-    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:
-        raise UsageError(f"{path}: a picture is uint8 (H, W, 3), not {rgb.dtype} {rgb.shape}")
-    if vips is not None:
-        data = vips.png(np.ascontiguousarray(rgb))
-    else:
-        from PIL import Image  # type: ignore[import-not-found,unused-ignore]
-
-        memory = io.BytesIO()
-        Image.fromarray(rgb).save(memory, "PNG")
-        data = memory.getvalue()
+    data = encode_png(rgb)
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
 
