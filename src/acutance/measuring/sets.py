@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-from acutance.errors import BadInput, BadModel, UsageError
+from acutance.errors import BadInput, BadModel
 from acutance.files.weights import find_weights, read_weights
 from acutance.measuring.metrics.fid import frechet
 from acutance.measuring.metrics.kid import kid
+from acutance.measuring.metrics.lpips import need_torch
 
 BATCH = 8  # crops
 
@@ -35,8 +35,7 @@ def vgg19() -> Extractor:
     FID and KID proper rest on Inception's pooled features; whoever has that network gives an ``Extractor`` of his own.
     Raises ``UsageError`` or ``BadModel`` as every reader of weights does.
     """
-    if importlib.util.find_spec("torch") is None:
-        raise UsageError('features of pictures need torch; install it with: pip install "acutance[train]"')
+    need_torch("comparing sets")
     import torch
 
     from acutance.networks.vgg import OXFORD, VGG

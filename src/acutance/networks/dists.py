@@ -84,7 +84,8 @@ class DISTS(nn.Module):
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """See the class."""
-        texture, structure = (torch.cat(parts, 1) for parts in zip(*map(_alike, self.stages(a), self.stages(b))))
+        pairs = [_alike(x, y) for x, y in zip(self.stages(a), self.stages(b), strict=True)]
+        texture, structure = torch.cat([t for t, _ in pairs], 1), torch.cat([s for _, s in pairs], 1)
         alike = (texture * self.alpha + structure * self.beta).sum(1)
         return 1 - alike / (self.alpha.sum() + self.beta.sum())
 

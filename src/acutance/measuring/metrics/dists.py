@@ -5,18 +5,19 @@ and two weight files that do not come with the package.
 
 from __future__ import annotations
 
-import importlib.util
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from acutance.errors import BadInput, BadModel, UsageError
+from acutance.errors import BadInput, BadModel
 from acutance.files.weights import find_weights, read_weights
+from acutance.measuring.metrics.lpips import need_torch
 
 if TYPE_CHECKING:
     from acutance.networks.dists import DISTS
 
+WEIGHTS = (("vgg16-397923af.pth",), ("dists_weights.pt",))
 SMALLEST = 32  # pixels a side: two by two at the deepest stage
 
 
@@ -26,11 +27,10 @@ def network() -> DISTS:
 
     Raises ``UsageError`` or ``BadModel``.
     """
-    if importlib.util.find_spec("torch") is None:
-        raise UsageError('DISTS needs torch; install it with: pip install "acutance[train]"')
+    need_torch("DISTS")
     from acutance.networks.dists import DISTS
 
-    backbone, weights = find_weights("vgg16-397923af.pth"), find_weights("dists_weights.pt")
+    backbone, weights = (find_weights(*names) for names in WEIGHTS)
     features, stored = read_weights(backbone), read_weights(weights)
     try:
         return DISTS(backbone=features, weights=stored)

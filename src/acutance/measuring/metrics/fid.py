@@ -20,15 +20,13 @@ def frechet(a: np.ndarray, b: np.ndarray) -> float:
     (0.0, 25.0)
     """
     a, b = checked(a, b)
-    c, d = (np.cov(x, rowvar=False).reshape(a.shape[1], a.shape[1]) for x in (a, b))
-    # (C1 C2)^1/2 has the trace of (R C2 R)^1/2 with R = C1^1/2, and that product is symmetric: no complex
-    # numbers, and eigenvalues below 0 are rounding alone.
-    values, vectors = np.linalg.eigh(c)
-    root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
-    product = root @ d @ root
-    overlap = np.sqrt(np.linalg.eigvalsh((product + product.T) / 2).clip(0)).sum()
     apart = a.mean(0) - b.mean(0)
-    return max(float(apart @ apart + np.trace(c) + np.trace(d) - 2 * overlap), 0.0)
+    # With centred features A, C1 = A^T A / (N - 1), and (C1 C2)^1/2 has the trace of |A B^T| over the roots of N - 1
+    # and M - 1: the sum of singular values. No root of a covariance is taken, whose smallest eigenvalues are rounding.
+    roots = [np.linalg.qr(x - x.mean(0), mode="r") / np.sqrt(len(x) - 1) for x in (a, b)]
+    overlap = np.linalg.svd(roots[0] @ roots[1].T, compute_uv=False).sum()
+    spread = sum(float((root**2).sum()) for root in roots)
+    return max(float(apart @ apart) + spread - 2 * float(overlap), 0.0)
 
 
 def checked(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

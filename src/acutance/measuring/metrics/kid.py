@@ -34,7 +34,8 @@ def mmd(a: np.ndarray, b: np.ndarray) -> float:
     a, b = checked(a, b)
 
     def kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return (x @ y.T / a.shape[1] + 1) ** 3
+        base = x @ y.T / a.shape[1] + 1
+        return base * base * base  # ** 3 is far slower
 
     within = 0.0
     for x in (a, b):
