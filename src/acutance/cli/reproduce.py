@@ -38,7 +38,7 @@ def reproduce(
         progress.show(event["done"] / event["total"], f"{event['set']} {event['method']}")
 
     if not json:
-        print(f"{'method':10} {'set':9} {'picture':9} {'metric':7} {'published':>9} {'measured':>9} {'differs':>8}")
+        print(f"{'method':10} {'set':9} {'picture':9} {'metric':10} {'published':>9} {'measured':>9} {'differs':>8}")
     for each in work.reproduce(bench, networks, facts, on_event=on_event):
         checked.append(each)
         progress.clear()
@@ -63,7 +63,7 @@ def _row(each: Checked) -> str:
     from acutance.measuring.report.text import figure
 
     fact = each.fact
-    start = f"{fact.method:10} {fact.set:9} {fact.image or 'mean':9} {fact.metric:7} "
+    start = f"{fact.method:10} {fact.set:9} {fact.image or 'mean':9} {fact.metric:10} "
     start += f"{figure(fact.metric, fact.published):>9} "
     if each.measured is None:
         return f"{start}{'-':>9} {'':8}  {each.why} ({fact.source})"

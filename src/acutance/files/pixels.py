@@ -65,6 +65,14 @@ def read_size(path: Path) -> tuple[int, int]:
     return width, height
 
 
+def is_grey(path: Path) -> bool:
+    """Whether ``path`` holds grey samples, not RGB. Raises ``BadInput``."""
+    if vips is not None and _vips_reads(path):
+        return vips.is_grey(path)
+    with _pillow(path) as picture:
+        return picture.mode in ("1", "L", "LA", "I", "I;16", "F")
+
+
 def encode_png(rgb: np.ndarray) -> bytes:
     """uint8 ``(H, W, 3)`` as the bytes of a PNG."""
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:

@@ -115,8 +115,8 @@ def evaluate(
 ) -> list[SetScores]:
     """Scores of every method on every set, in that order: sets, then methods.
 
-    ``pictures``: a folder for every result beside its input, its original and bicubic, as PNG. ``spent`` is
-    added to. Raises ``BadInput`` for a set or a result that does not fit.
+    ``pictures``: a folder for every result beside its input, its original and bicubic, as PNG; with several
+    methods it gets a folder for each. ``spent`` is added to. Raises ``BadInput`` for what does not fit.
     """
     spent = spent or Spent()
     found = {bench: find_pairs(bench, scale) for bench in benches}
@@ -127,7 +127,8 @@ def evaluate(
         for original, partner in paths:
             work = Work(bench, original, partner, scale)
             for method in methods:
-                row = _measure(work, method, metrics, pictures, spent)
+                beside = pictures / method.name.replace("/", "-") if pictures and len(methods) > 1 else pictures
+                row = _measure(work, method, metrics, beside, spent)
                 rows[method.name].append(row)
                 done += 1
                 on_event({"event": "image", "method": method.name, "set": bench.name, "done": done, "total": total,

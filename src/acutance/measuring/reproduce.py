@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from acutance.errors import BadInput
+from acutance.files.pixels import is_grey
 from acutance.measuring.methods import INTERPOLATIONS, Method, interpolation
 from acutance.measuring.metrics import score
 from acutance.measuring.metrics.psnr import psnr
 from acutance.measuring.metrics.ssim import ssim
+from acutance.measuring.metrics.ssim_daala import ssim_daala
 from acutance.measuring.pairs import Pair, find_pairs, load_pair
 from acutance.measuring.published import FACTS, RECEIPT, Fact
 from acutance.models.model import Model
@@ -22,6 +24,7 @@ SCALE = 4
 # Test sets number their pictures (SelfExSR) or name them.
 SET14 = ("baboon", "barbara", "bridge", "coastguard", "comic", "face", "flowers", "foreman", "lenna", "man", "monarch",
          "pepper", "ppt3", "zebra")  # fmt: skip
+OF_LUMA: dict[str, Callable[..., float]] = {"psnr_y": psnr, "ssim_y": ssim, "ssim_daala": ssim_daala}
 IN_RECEIPTS = {"PSNR-Y": ("psnr_y", 0.01), "LPIPS": ("lpips", 0.001)}
 
 
@@ -98,10 +101,10 @@ def _measured(bench: Path, method: Method, facts: Sequence[Fact]) -> Iterator[Ch
         mine = [fact for fact in facts if not fact.image or fact.image in _names(original, paths)]
         if not mine:
             continue
-        pair = load_pair(original, partner, SCALE)
+        pair, grey = load_pair(original, partner, SCALE), is_grey(original)
         result, pair = method.run(bench.name, pair)
         for fact in mine:
-            wanted[fact].append(_figure(fact, result, pair))
+            wanted[fact].append(_figure(fact, result, pair, grey))
     for fact, figures in wanted.items():
         if figures:
             yield Checked(fact=fact, measured=float(np.mean(figures)))
@@ -109,12 +112,10 @@ def _measured(bench: Path, method: Method, facts: Sequence[Fact]) -> Iterator[Ch
             yield Checked(fact=fact, measured=None, why=f"no picture {fact.image} in {bench.name}")
 
 
-def _figure(fact: Fact, result: np.ndarray, pair: Pair) -> float:
+def _figure(fact: Fact, result: np.ndarray, pair: Pair, grey: bool) -> float:
     """One figure; a grey original counts as luma itself where the fact says so."""
-    grey = fact.grey == "value" and bool((pair.hr == pair.hr[..., :1]).all())
-    if grey and fact.metric in ("psnr_y", "ssim_y"):
-        measure = psnr if fact.metric == "psnr_y" else ssim
-        return measure(result[..., 0], pair.hr[..., 0], border=SCALE)
+    if grey and fact.grey == "value" and fact.metric in OF_LUMA:
+        return OF_LUMA[fact.metric](result[..., 0], pair.hr[..., 0], border=SCALE)
     return score(fact.metric, result, original=pair.hr, lr=pair.lr, scale=SCALE)
 
 
