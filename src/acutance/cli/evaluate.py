@@ -42,13 +42,16 @@ def evaluate(
     texture: Annotated[float, typer.Option(help="0 to 1: the dial of upscale, for models that have it.")] = 0.0,
     engine: Annotated[str, typer.Option(help="auto, cpu or torch.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="Fetch weight files that metrics need, checked by SHA-256.")
+    ] = False,
     per_image: Annotated[bool, typer.Option("--per-image", help="Print every image, not only the means.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on stdout.")] = False,
 ) -> None:
     """Scores by the protocol of the SRGAN and ESRGAN papers: luma, a border of SCALE pixels cut off.
 
-    Learned metrics look at the whole picture and need torch and weight files, named if missing. Scores are kept in
-    ~/.cache/acutance, so a second run is instant.
+    Learned metrics look at the whole picture and need torch and weight files, named if missing; --fetch brings
+    them. Scores are kept in ~/.cache/acutance, so a second run is instant.
     """
     from acutance.measuring import benchmark, report
     from acutance.measuring import metrics as table
@@ -61,6 +64,8 @@ def evaluate(
     methods, times = _methods(
         model or ([] if images else ["fidelity"]), images or [], scale, texture, engine, precision
     )
+    if fetch:
+        _fetch(names, json)
     view, spent = _View(json, per_image, names), benchmark.Spent()
     begin = time.perf_counter()
     results = benchmark.evaluate(methods, bench, times, names, pictures=pictures, on_event=view, spent=spent)
@@ -75,6 +80,29 @@ def evaluate(
         for path in out:
             report.write(path, made)
             console.say(str(path))
+
+
+def _fetch(metrics: Sequence[str], json: bool) -> None:
+    """The weight files of these metrics that are not there yet."""
+    from acutance.files.download import Terms
+    from acutance.measuring.metrics import fetch_missing
+
+    progress = console.Progress()
+
+    def on_event(event: dict[str, Any]) -> None:
+        if json:
+            console.emit(event)
+        if event["event"] == "progress":
+            progress.show(event["done"] / event["total"], event["file"], event["eta_s"])
+        elif event["event"] == "note" and not json:
+            console.say(event["text"])
+
+    with console.stoppable() as stopped:
+        terms = Terms(option="ACUTANCE_WEIGHTS", on_event=on_event, cancelled=lambda: bool(stopped()))
+        try:
+            fetch_missing(metrics, terms)
+        finally:
+            progress.clear()
 
 
 def _methods(

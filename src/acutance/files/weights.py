@@ -17,7 +17,7 @@ from acutance.files.atomic import sync_folder
 from acutance.files.download import Terms, fetch
 from acutance.files.folders import user_folder
 from acutance.files.pickles import read_pickle
-from acutance.files.remote import Remote
+from acutance.files.remote import Remote, amount
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +149,22 @@ def find_weights(*names: str) -> Path:
         f"{name}: not in {folder} ({known.what}); put it there under this name, or set ACUTANCE_WEIGHTS to its folder; "
         f"published at {known.published}"
     )
+
+
+def obtain_weights(*names: str, terms: Terms) -> Path:
+    """The first of these files that is there; else the first that can be had, fetched and said in a ``note`` event.
+
+    Raises as ``find_weights`` does where none can be had.
+    """
+    try:
+        return find_weights(*names)
+    except UsageError:
+        for name in names:
+            if size := KNOWN[name].size:
+                text = f"fetching {name}, {amount(size)}: {KNOWN[name].published}"
+                terms.on_event({"event": "note", "text": text})
+                return fetch_weights(name, terms)
+        raise
 
 
 def fetch_weights(name: str, terms: Terms) -> Path:

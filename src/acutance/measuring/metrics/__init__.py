@@ -4,7 +4,7 @@
 ``(H, W, 3)``; ``reference`` is what ``needs`` names, the original, the low-resolution input (``"lr"``) or, for
 ``"nothing"``, None. ``score(name, result, original=..., lr=..., scale=...)`` picks the reference itself.
 Values may be infinite (PSNR of equal pictures), never NaN. Importing this loads no torch; the measures that need it
-(LPIPS, DISTS) load it when called. Measures of whole sets of pictures (KID, FID) are not here: see ``sets``.
+(LPIPS, DISTS) load it when called. Measures of whole sets of pictures (KID, FID) are not here: see ``measuring.sets``.
 """
 
 from __future__ import annotations
@@ -18,12 +18,17 @@ from typing import Any, Literal
 import numpy as np
 
 from acutance.errors import BadInput, UsageError
+from acutance.files.download import Terms
+from acutance.files.weights import obtain_weights
 from acutance.measuring.metrics.colour import colour
 from acutance.measuring.metrics.consistency import consistency
-from acutance.measuring.metrics.lpips import lpips
+from acutance.measuring.metrics.dists import WEIGHTS as dists_weights
+from acutance.measuring.metrics.dists import dists
+from acutance.measuring.metrics.lpips import lpips, weight_files
 from acutance.measuring.metrics.ms_ssim import ms_ssim_y
-from acutance.measuring.metrics.niqe import niqe_y
+from acutance.measuring.metrics.niqe import PRISTINE, niqe_y
 from acutance.measuring.metrics.psnr import psnr, psnr_y
+from acutance.measuring.metrics.seam import seam
 from acutance.measuring.metrics.ssim import ssim_y
 from acutance.measuring.metrics.ssim_daala import ssim_daala_y
 
@@ -33,7 +38,8 @@ Needs = Literal["original", "lr", "nothing"]
 @dataclass(frozen=True, kw_only=True)
 class Metric:
     """One measure. ``title``: for tables and plots; ``unit``: "dB", "levels" or empty; ``best``: the value of a
-    perfect result; ``protocol``: border, bands and what else decides the number."""
+    perfect result; ``protocol``: border, bands and what else decides the number; ``weights``: the weight files it
+    needs, each with what may stand in for it."""
 
     name: str
     title: str
@@ -45,6 +51,7 @@ class Metric:
     about: str
     protocol: str
     unit: str = ""
+    weights: Callable[[], tuple[tuple[str, ...], ...]] = tuple
 
 
 _LUMA = "luma in float, a border of SCALE pixels cut off"
@@ -82,26 +89,34 @@ METRICS: Mapping[str, Metric] = {
         Metric(
             name="lpips", title="LPIPS", needs="original", better="lower", best=0, decimals=4,
             measure=lambda result, original, scale: lpips(result, original, variant="squeeze"),
+            weights=lambda: weight_files("squeeze"),
             about="learned perceptual distance, SqueezeNet features", protocol=_WHOLE,
         ),
         Metric(
             name="lpips_alex", title="LPIPS-alex", needs="original", better="lower", best=0, decimals=4,
             measure=lambda result, original, scale: lpips(result, original, variant="alex"),
+            weights=lambda: weight_files("alex"),
             about="learned perceptual distance, AlexNet features", protocol=_WHOLE,
         ),
         Metric(
             name="lpips_vgg", title="LPIPS-vgg", needs="original", better="lower", best=0, decimals=4,
             measure=lambda result, original, scale: lpips(result, original, variant="vgg"),
+            weights=lambda: weight_files("vgg"),
             about="learned perceptual distance, VGG16 features", protocol=_WHOLE,
         ),
         Metric(
+            name="dists", title="DISTS", needs="original", better="lower", best=0, decimals=4,
+            measure=lambda result, original, scale: dists(result, original), weights=lambda: dists_weights,
+            about="learned distance of structure and texture", protocol=_WHOLE,
+        ),
+        Metric(
             name="niqe", title="NIQE", needs="nothing", better="lower", best=0, decimals=3,
-            measure=lambda result, nothing, scale: niqe_y(result, border=scale),
+            measure=lambda result, nothing, scale: niqe_y(result, border=scale), weights=lambda: ((PRISTINE,),),
             about="how far from natural photographs, without a reference",
             protocol="luma in whole levels, a border of SCALE pixels cut off",
         ),
         Metric(
-            name="consistency", title="consistency", needs="lr", better="higher", best=math.inf, decimals=2, unit="dB",
+            name="consistency", title="LR-PSNR", needs="lr", better="higher", best=math.inf, decimals=2, unit="dB",
             measure=lambda result, lr, scale: consistency(result, lr, scale=scale),
             about="PSNR between the result reduced by bicubic and the input", protocol=_WHOLE,
         ),
@@ -114,6 +129,12 @@ METRICS: Mapping[str, Metric] = {
             name="colour_lr", title="colour-LR", needs="lr", better="lower", best=0, decimals=2, unit="levels",
             measure=lambda result, lr, scale: colour(result, lr),
             about="largest drift of a channel's mean from the input's", protocol=_WHOLE,
+        ),
+        Metric(
+            name="seam", title="seam", needs="nothing", better="lower", best=1, decimals=3,
+            measure=lambda result, nothing, scale: seam(result),
+            about="how visible the borders are in a picture assembled from tiles; 1 is not at all",
+            protocol="RGB, the whole picture, borders every 64 pixels",
         ),
     )
 }  # fmt: skip
@@ -154,6 +175,11 @@ def score(
     return metric.measure(result, reference, scale)
 
 
-def columns(row: Mapping[str, Any], names: Sequence[str]) -> list[str]:
-    """The scores of a row as text, each with its own number of decimals."""
-    return [f"{float(row[name]):.{METRICS[name].decimals}f}" for name in names]
+def fetch_missing(names: Sequence[str], terms: Terms) -> None:
+    """Bring the weight files that these metrics need and that are not there, checked by size and SHA-256.
+
+    Raises ``UsageError`` for a file that cannot be had, and whatever fetching raises.
+    """
+    for name in names:
+        for files in METRICS[name].weights():
+            obtain_weights(*files, terms=terms)

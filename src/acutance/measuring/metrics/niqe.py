@@ -98,16 +98,18 @@ def fit(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndar
 
 
 def features(image: np.ndarray, block: int) -> np.ndarray:
-    """The 18 features of every block at one scale (sec. II-B): ``(blocks, 18)``."""
-    height, width = image.shape
-    blocks = image.reshape(height // block, block, width // block, block).swapaxes(1, 2).reshape(-1, block, block)
-    alpha, left, right, _ = fit(blocks.reshape(len(blocks), -1))
-    columns = [alpha, (left + right) / 2]
-    for shift in SHIFTS:
-        product = blocks * np.roll(blocks, shift, (1, 2))
-        alpha, left, right, mean = fit(product.reshape(len(blocks), -1))
-        columns += [alpha, mean, left, right]
-    return np.stack(columns, 1)
+    """The 18 features of every block at one scale (sec. II-B), a row of blocks at a time: ``(blocks, 18)``."""
+    found = []
+    for top in range(0, image.shape[0], block):
+        blocks = image[top : top + block].reshape(block, -1, block).swapaxes(0, 1)
+        alpha, left, right, _ = fit(blocks.reshape(len(blocks), -1))
+        columns = [alpha, (left + right) / 2]
+        for shift in SHIFTS:
+            product = blocks * np.roll(blocks, shift, (1, 2))
+            alpha, left, right, mean = fit(product.reshape(len(blocks), -1))
+            columns += [alpha, mean, left, right]
+        found.append(np.stack(columns, 1))
+    return np.concatenate(found)
 
 
 def niqe(image: np.ndarray) -> float:
