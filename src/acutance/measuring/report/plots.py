@@ -26,7 +26,7 @@ def ticks(low: float, high: float, about: int = 5) -> list[float]:
     """Round numbers that cover [low, high].
 
     >>> ticks(26.09, 31.6)
-    [26.0, 27.0, 28.0, 29.0, 30.0, 31.0, 32.0]
+    [26.0, 28.0, 30.0, 32.0]
     >>> ticks(3.0, 3.0)
     [3.0]
     """

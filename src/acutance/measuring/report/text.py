@@ -13,7 +13,7 @@ from acutance.measuring.scores import Score
 def figure(metric: str, value: Score) -> str:
     """A score with the decimals its metric deserves.
 
-    >>> figure("psnr_y", 28.4267), figure("lpips", 0.28612), figure("psnr_y", None), figure("psnr_y", math.inf)
+    >>> figure("psnr_y", 28.4267), figure("lpips", 0.28612), figure("psnr_y", None), figure("psnr_y", float("inf"))
     ('28.43', '.2861', '-', 'inf')
     """
     if value is None:
