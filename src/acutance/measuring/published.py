@@ -92,5 +92,9 @@ GUIDES: Mapping[str, tuple[tuple[str, float], ...]] = {
 }
 """Published PSNR in dB of methods whose other scores are not published: lines in a plot."""
 
-POINTS: Mapping[str, tuple[tuple[str, Mapping[str, float]], ...]] = {}
+_ESRGAN = "ESRGAN, public weights"
+POINTS: Mapping[str, tuple[tuple[str, Mapping[str, float]], ...]] = {
+    "Set5": ((_ESRGAN, {"psnr_y": 30.45, "lpips": 0.0634, "niqe": 5.258}),),
+    "Set14": ((_ESRGAN, {"psnr_y": 26.29, "lpips": 0.1006, "niqe": 3.861}),),
+}
 """Public weights, measured by ``acutance evaluate`` (benchmarks/results/anchors.json): points in a plot."""
