@@ -72,7 +72,7 @@ def _scored(given: Answers, group: str | None, rows: np.ndarray) -> dict[str, An
     columns: dict[str, list[int]] = {}
     for number in _of(given, group):
         columns.setdefault(given.questions[number].first, []).append(number)
-    tables = {name: given.first[np.ix_(rows, numbers)] for name, numbers in columns.items()}  # (raters, pictures)
+    tables = {name: given.first[rows][:, numbers] for name, numbers in columns.items()}  # (raters, pictures)
     versions = [_mos(name, tables[name]) for name in given.study.versions if name in tables]
     tests = []
     for a, b in combinations([row["name"] for row in versions], 2):
