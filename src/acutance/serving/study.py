@@ -69,7 +69,7 @@ def router(study: Study, store: Store, raters: int) -> APIRouter:
     routes = APIRouter(prefix="/study")
     add = partial(routes.add_api_route, response_model=None)
     add("/{token}/answer", desk.answer, methods=["POST"])  # first what is asked most
-    routes.add_route(f"{routes.prefix}/{{token}}/picture/{name}", desk.picture, methods=["GET"])
+    routes.add_route("/study/{token}/picture/{name}", desk.picture, methods=["GET"])
     add("/{token}/state", desk.state, methods=["GET"])
     add("/files/{name}", _file, methods=["GET"])
     add("/{token}", desk.page, methods=["GET"])
