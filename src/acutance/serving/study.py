@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
 
 from acutance.errors import AcutanceError
 from acutance.measuring.study import Study, secret, veil
@@ -68,7 +68,8 @@ def router(study: Study, store: Store, raters: int) -> APIRouter:
     desk = _Desk(study, store, raters)
     routes = APIRouter(prefix="/study")
     add = partial(routes.add_api_route, response_model=None)
-    add("/{token}/answer", desk.answer, methods=["POST"])  # first what is asked most
+    # First what is asked most; plain routes, which cost half of FastAPI's.
+    routes.add_route("/study/{token}/answer", desk.answer, methods=["POST"])
     routes.add_route("/study/{token}/picture/{name}", desk.picture, methods=["GET"])
     add("/{token}/state", desk.state, methods=["GET"])
     add("/files/{name}", _file, methods=["GET"])
@@ -135,9 +136,15 @@ class _Desk:
         self.kept[file] = data  # at the end: what was not asked for longest goes first
         return data
 
-    async def answer(self, token: str, given: Answer) -> Response:
+    async def answer(self, request: Request) -> Response:
         """Store an answer; 200 means it is on the disk. 409: that step has another answer already."""
-        rater = self._rater(token)
+        rater = self._rater(request.path_params["token"])
+        try:
+            given = Answer.model_validate_json(await request.body())
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(map(str, first["loc"])) or "body"
+            raise HTTPException(422, f"{where}: {first['msg']}") from None
         step = rater.steps.get(given.item)
         if step is None:
             raise HTTPException(404, "no such picture in this study")
