@@ -82,7 +82,7 @@ class Study:
 
 def _text(study: Study) -> str:
     plan = {key: value for key, value in asdict(study).items() if key != "folder"}
-    return json.dumps({"format": FORMAT, **plan}, indent=1, sort_keys=True, ensure_ascii=False)
+    return json.dumps({"format": FORMAT, **plan}, indent=1, ensure_ascii=False)
 
 
 def save(study: Study) -> None:

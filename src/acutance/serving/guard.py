@@ -7,7 +7,6 @@ import ipaddress
 import json
 import sys
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
@@ -59,6 +58,8 @@ class Guard:
                 began[0] = True
                 own = {name for name, _ in message["headers"]}
                 message["headers"] = [*message["headers"], *((n, v) for n, v in ENCODED if n not in own)]
+                if message["status"] in (408, 413):  # the rest of the body is not waited for
+                    message["headers"].append((b"connection", b"close"))
             await send(message)
 
         headers = dict(scope["headers"])
@@ -100,14 +101,11 @@ class Guard:
         A page elsewhere can make its own name point here (DNS rebinding), but then the browser sends that
         name; an address in numbers belongs to nobody else.
         """
-        name = (urlsplit(f"//{host}").hostname or "") if host.isascii() and "@" not in host else ""
-        if name in self.names:
-            return True
         try:
-            ipaddress.ip_address(name)
+            name = "" if "@" in host else urlsplit(f"//{host}").hostname or ""
+            return name in self.names or bool(ipaddress.ip_address(name))
         except ValueError:
             return False
-        return True
 
     def _counted(self, receive: Receive) -> Receive:
         """Receive no more and no longer than the limits say."""
@@ -134,8 +132,6 @@ class Guard:
 
 async def _say(send: Send, status: int, text: str) -> None:
     body = json.dumps({"error": text}).encode()
-    headers: list[Any] = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    if status in (408, 413):  # the rest of the body is not waited for
-        headers.append((b"connection", b"close"))
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

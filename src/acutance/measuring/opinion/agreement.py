@@ -55,7 +55,7 @@ class Screened:
 
 
 def screen(data: np.ndarray) -> list[Screened]:
-    """Screen raters as Recommendation ITU-R BT.500-14, annex 1, section A1-2.3.1 does.
+    """Screen raters as Recommendation ITU-R BT.500-13, annex 2, section 2.3.1 does.
 
     ``data``: scores (raters, units), NaN where missing. A score is far off beyond 2 standard deviations of
     its unit, where the unit's kurtosis lies in 2 to 4, else beyond the square root of 20. A rater is erratic

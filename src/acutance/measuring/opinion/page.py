@@ -25,7 +25,7 @@ p { max-width:44rem } .soft, figcaption { color:var(--soft) } figcaption, .note 
 .wide { overflow-x:auto } table { border-collapse:collapse; font-variant-numeric:tabular-nums; font-size:.95rem }
 th, td { padding:.42rem .8rem; text-align:right; border-bottom:1px solid var(--line); white-space:nowrap }
 th { font-weight:600; text-align:right } th:first-child, td:first-child { text-align:left; padding-left:0 }
-thead th { color:var(--soft); font-weight:500 } .matrix td, .matrix th { text-align:center }
+thead th { color:var(--soft); font-weight:500 } .matrix td, .matrix th:not(:first-child) { text-align:center }
 .matrix td { font-size:.88rem } .matrix .yes { background:var(--fill); font-weight:600 }
 .matrix .self { color:var(--line) }
 figure { margin:1rem 0 } svg { width:100%; height:auto; display:block }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from html import escape
 from typing import Any
 
@@ -51,9 +52,10 @@ def means(group: dict[str, Any], scores: bool) -> str:
 
 
 def _span(rows: list[dict[str, Any]]) -> tuple[float, float]:
-    """A symmetric axis around 0 that holds every interval."""
+    """A symmetric axis around 0 that holds every interval, ending at a whole number."""
     far = max([abs(row[key]) for row in rows for key in ("low", "high", "value") if row[key] is not None] or [1])
-    return -max(far, 0.5) * 1.05, max(far, 0.5) * 1.05
+    end = max(math.ceil(far), 1)
+    return -end, end
 
 
 def distributions(group: dict[str, Any]) -> str:

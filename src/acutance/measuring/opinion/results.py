@@ -37,7 +37,7 @@ def results(study: Study, ratings: Sequence[Rating]) -> dict[str, Any]:
         "pictures": len(study.pictures), "sets": list(study.sets), "versions": list(study.versions),
         "ratings": len(ratings), "per_rater": planned, "repeated": study.repeats, "seed": study.seed,
         "sessions": study.sessions, "raters": raters, "groups": [],
-        "alpha": agreement.alpha(given.first, "ordinal" if study.kind == "scores" else "nominal"),
+        "alpha": agreement.alpha(_evened(given), "ordinal" if study.kind == "scores" else "nominal"),
     }  # fmt: skip
     kept = np.array([n for n, rater in enumerate(raters) if not rater["flags"]], dtype=int)
     one = _scored if study.kind == "scores" else _chosen
@@ -50,6 +50,14 @@ def results(study: Study, ratings: Sequence[Rating]) -> dict[str, Any]:
     if study.kind == "pairs":
         found["left"] = _left_share(study, ratings)
     return _safe(found)
+
+
+def _evened(given: Answers) -> np.ndarray:
+    """Answers (raters, units) to compare raters by. Which version of a pair is its first means nothing, so every
+    choice counts both ways round; otherwise agreement by chance would depend on how the versions are listed."""
+    if given.study.kind == "scores":
+        return given.first
+    return np.hstack([given.first, 3 - given.first])
 
 
 def _groups(study: Study) -> list[str | None]:
@@ -133,7 +141,7 @@ def _raters(given: Answers, planned: int) -> list[dict[str, Any]]:
     """One row per rater: how much, how alike the others, how constant, and what speaks against using it."""
     scores = given.study.kind == "scores"
     screened = agreement.screen(given.first)
-    others = agreement.with_the_others(given.first)
+    others = agreement.with_the_others(_evened(given))
     rows = []
     for number, rater in enumerate(given.raters):
         mine = given.first[number][~np.isnan(given.first[number])]
