@@ -21,6 +21,8 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from acutance.files.pixels import write_png
+from acutance.measuring.study import Study
+from acutance.measuring.study_new import Method, Plan, make
 
 
 def pictures(folder: Path, names: Sequence[str], side: int = 48, seed: int = 0) -> Path:
@@ -31,6 +33,24 @@ def pictures(folder: Path, names: Sequence[str], side: int = 48, seed: int = 0) 
         coarse = generator.integers(0, 255, (side // 4, side // 4, 3), dtype=np.uint8)
         write_png(folder / f"{name}.png", coarse.repeat(4, 0).repeat(4, 1))
     return folder
+
+
+def paper(folder: Path) -> Study:
+    """The set-up of the SRGAN paper: 12 versions of 19 pictures, 9 of 100 more."""
+    everywhere = ["nearest", "bicubic", "srcnn", "selfexsr", "drcn", "espcn", "srresnet_mse", "srgan_vgg54"]
+    small = ("srresnet_vgg22", "srgan_mse", "srgan_vgg22")
+    sets = {"Set5": 5, "Set14": 14, "BSD100": 100}
+    one = pictures(folder / "one", ["p"], side=8) / "p.png"
+    for name, count in sets.items():
+        for inner in ["HR", *everywhere[2:], *(small if name != "BSD100" else ())]:
+            (folder / inner / name).mkdir(parents=True)
+            for number in range(count):
+                (folder / inner / name / f"{number:03}.png").hardlink_to(one)
+    methods = [Method(name=name, folder=None if name in ("nearest", "bicubic") else folder / name)
+               for name in everywhere]  # fmt: skip
+    methods += [Method(name=name, folder=folder / name, sets=("Set5", "Set14")) for name in small]
+    references = {name: folder / "HR" / name for name in sets}
+    return make(folder / "study", Plan(references=references, methods=methods, sessions=6))[0]
 
 
 @dataclass
@@ -85,6 +105,9 @@ class Client:
         parts = urlsplit(link)
         self.path, self.patience = parts.path, patience
         self.line = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+
+    def __del__(self) -> None:
+        self.line.close()
 
     def ask(self, place: str, body: dict | None = None) -> tuple[int, bytes]:
         """The status and body of an answer; a broken line is tried again."""

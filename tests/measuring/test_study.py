@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from raters import pictures
+from raters import paper, pictures
 
 from acutance.errors import BadInput, ResourceError, UsageError
 from acutance.files.pixels import read_rgb8, write_png
@@ -59,24 +59,6 @@ def answer_all(study: Study, raters: int, opinion) -> list[Rating]:
     ratings = fresh.ratings()
     fresh.close()
     return ratings
-
-
-def paper(folder: Path, seed: int = 0) -> Study:
-    """The set-up of the SRGAN paper: 12 versions of 19 pictures, 9 of 100 more."""
-    everywhere = ["nearest", "bicubic", "srcnn", "selfexsr", "drcn", "espcn", "srresnet_mse", "srgan_vgg54"]
-    small = ("srresnet_vgg22", "srgan_mse", "srgan_vgg22")
-    sets = {"Set5": 5, "Set14": 14, "BSD100": 100}
-    one = pictures(folder / "one", ["p"], side=8) / "p.png"
-    for name, count in sets.items():
-        for inner in ["HR", *everywhere[2:], *(small if name != "BSD100" else ())]:
-            (folder / inner / name).mkdir(parents=True)
-            for number in range(count):
-                (folder / inner / name / f"{number:03}.png").hardlink_to(one)
-    methods = [Method(name=name, folder=None if name in ("nearest", "bicubic") else folder / name)
-               for name in everywhere]  # fmt: skip
-    methods += [Method(name=name, folder=folder / name, sets=("Set5", "Set14")) for name in small]
-    references = {name: folder / "HR" / name for name in sets}
-    return make(folder / "study", Plan(references=references, methods=methods, sessions=6, seed=seed))[0]
 
 
 def test_the_srgan_papers_study(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from acutance.measuring.benchmark import SUFFIXES
 from acutance.measuring.study import ORIGINAL, Example, Kind, Shown, Study, load, save
 from acutance.measuring.study_order import items
 
-MOST_EXAMPLES = 20  # of the SRGAN paper's calibration (Ledig 2017, sec. 3.4)
+MOST_EXAMPLES = 20  # of the SRGAN paper's calibration (Ledig 2017, sec. 3.3)
 MADE = ("nearest", "bicubic")  # versions we make ourselves from the original
 NAMED = 5  # missing files a message lists
 

@@ -22,7 +22,7 @@ from acutance.measuring.study_order import Item, Showing, items, order, sittings
 from acutance.measuring.study_store import Rating, Store
 
 TYPES = {".html": "text/html; charset=utf-8", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-FILES = ("study.css", "study.js", "stage.js", "outbox.js", "icon.svg")
+FILES = ("study.css", "study.js", "stage.js", "shelf.js", "outbox.js", "icon.svg")
 KEPT = 128 << 20  # bytes of pictures held in memory
 BY_RATER = "private, max-age=3600"  # a picture preloaded is not fetched again
 

@@ -3,6 +3,19 @@
 const MOST = 16;
 const APART = 10; // half the distance between two pictures
 
+// Browsers round boxes to whole CSS pixels or to whole screen dots, depending on the device. So boxes begin and
+// end where both fall together: every "grid" CSS pixels, which are "dots" screen dots (2 and 3 for a ratio of 1.5).
+function meeting(ratio) {
+  for (let grid = 1; grid <= 64; grid++) {
+    const dots = Math.round(grid * ratio);
+    if (Math.abs(grid * ratio - dots) < 1e-3) return { grid, dots };
+  }
+  return { grid: 1, dots: 1 };
+}
+
+const divisor = (a, b) => (b ? divisor(b, a % b) : a);
+const upTo = (value, step) => Math.ceil(value / step) * step;
+
 // Where a picture begins that leaves some room: in the middle, or close to its partner (side 0 or 1).
 function place(room, side) {
   if (room <= 0) return 0;
@@ -31,16 +44,21 @@ export class Stage {
   show(images, width, height) {
     this.width = width;
     this.height = height;
+    this.images = images;
     this.panes = images.map((image) => {
       const pane = document.createElement("div");
       pane.className = "pane";
-      pane.append(image);
+      const canvas = document.createElement("canvas");
+      canvas.setAttribute("role", "img");
+      canvas.setAttribute("aria-label", image.alt);
+      pane.append(canvas);
       pane.addEventListener("scroll", () => this.together(pane), { passive: true });
       return pane;
     });
     this.root.replaceChildren(...this.panes);
     this.layout();
     for (const pane of this.panes) { // a picture larger than its pane begins in the middle
+      if (pane.classList.contains("fits")) continue;
       pane.scrollLeft = (pane.scrollWidth - pane.clientWidth) / 2;
       pane.scrollTop = (pane.scrollHeight - pane.clientHeight) / 2;
     }
@@ -82,19 +100,31 @@ export class Stage {
     this.zoom = this.chosen ?? usual;
     const across = this.width * this.zoom / ratio;
     const down = this.height * this.zoom / ratio;
+    const { grid, dots } = meeting(ratio);
+    const step = dots / divisor(dots, this.zoom); // so many pixels of the picture end where boxes may end
     this.panes.forEach((pane, side) => {
       const box = pane.getBoundingClientRect();
-      const image = pane.firstElementChild;
+      const canvas = pane.firstElementChild;
       pane.classList.toggle("fits", across <= box.width && down <= box.height);
-      image.style.width = `${across}px`;
-      image.style.height = `${down}px`;
-      // Begin on a whole dot, or the browser would smear every pixel over two.
+      this.draw(canvas, this.images[side], upTo(this.width, step), upTo(this.height, step));
+      canvas.style.width = `${canvas.width * this.zoom / ratio}px`;
+      canvas.style.height = `${canvas.height * this.zoom / ratio}px`;
       const left = place(box.width - across, arrangement === "row" ? side : null);
       const top = place(box.height - down, arrangement === "column" ? side : null);
-      image.style.left = `${Math.round((box.left + left) * ratio) / ratio - box.left}px`;
-      image.style.top = `${Math.round((box.top + top) * ratio) / ratio - box.top}px`;
+      canvas.style.left = `${upTo(box.left + left, grid) - box.left}px`;
+      canvas.style.top = `${upTo(box.top + top, grid) - box.top}px`;
+      canvas.dataset.dots = `${this.width * this.zoom} ${this.height * this.zoom}`;
     });
     this.onZoom(this.zoom, arrangement, this.zoom > 1, this.zoom < MOST);
+  }
+
+  // The picture dot by dot; what the box has more than it stays transparent.
+  draw(canvas, image, width, height) {
+    if (canvas.width === width && canvas.height === height && canvas.drawn) return;
+    canvas.width = width;
+    canvas.height = height;
+    canvas.getContext("2d").drawImage(image, 0, 0);
+    canvas.drawn = true;
   }
 
   // Two pictures scroll as one.

@@ -1,6 +1,7 @@
 // The way through a study: welcome, examples, one picture after the other, a pause, thanks.
 
 import { Outbox, wait } from "./outbox.js";
+import { Shelf } from "./shelf.js";
 import { Stage } from "./stage.js";
 
 const BLANK = 250; // milliseconds of plain grey between pictures, so that one is not compared with the last
@@ -9,7 +10,6 @@ const WORDS = ["bad", "poor", "fair", "good", "excellent"];
 const base = location.pathname.replace(/\/$/, "");
 const one = (name) => document.querySelector(`[data-${name}]`);
 const screens = [...document.querySelectorAll("main")];
-const loaded = new Map(); // step -> promise of its decoded pictures
 const counted = (count, word) => `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
 
 let state = null; // as the server gave it
@@ -25,6 +25,7 @@ let notice = "";
 let question = "";
 
 const stage = new Stage(one("stage"), zoomed);
+const shelf = new Shelf(base, line);
 const outbox = new Outbox(base, (good, status) => line("answers", good, status), answeredElsewhere);
 
 function screen(name) {
@@ -85,38 +86,10 @@ async function refresh() {
 
 // ---- pictures ------------------------------------------------------------------------------------
 
-function fetched(step) {
-  const name = step.pictures.join();
-  if (!loaded.has(name)) loaded.set(name, Promise.all(step.pictures.map(picture)));
-  return loaded.get(name);
-}
-
-async function picture(name) {
-  for (let tries = 0; ; tries++) {
-    const image = new Image();
-    image.draggable = false;
-    image.src = `${base}/picture/${name}${tries ? `?${tries}` : ""}`;
-    try {
-      await image.decode();
-      line(name, true);
-      return image;
-    } catch {
-      line(name, false);
-      await wait(Math.min(500 * 2 ** tries, 8000));
-    }
-  }
-}
-
-function preload(steps) {
-  const wanted = new Set(steps.map((step) => step.pictures.join()));
-  for (const name of loaded.keys()) if (!wanted.has(name)) loaded.delete(name);
-  steps.forEach(fetched);
-}
-
 async function put(step, from) {
   busy = true;
   stage.clear();
-  const [images] = await Promise.all([fetched(step), wait(from ? BLANK : 0)]);
+  const [images] = await Promise.all([shelf.take(step), wait(from ? BLANK : 0)]);
   images.forEach((image, side) => {
     image.alt = images.length > 1 ? ["the first picture", "the second picture"][side] : "the picture to judge";
   });
@@ -183,7 +156,7 @@ async function next() {
   [doing] = queue;
   if (document.getElementById("judge").hidden || one("answers").childElementCount < 2) desk();
   placed();
-  preload(queue.slice(0, AHEAD));
+  shelf.keep(queue.slice(0, AHEAD));
   await put(doing, true);
   for (const button of one("answers").children) button.classList.remove("chosen");
 }
@@ -232,7 +205,7 @@ function welcome() {
   one("examples").hidden = !(state.done && state.examples.length);
   screen("welcome");
   keys = { Enter: begin, " ": begin };
-  preload(state.done || !state.examples.length ? queue.slice(0, AHEAD) : shownExamples().slice(0, AHEAD));
+  shelf.keep(state.done || !state.examples.length ? queue.slice(0, AHEAD) : shownExamples().slice(0, AHEAD));
 }
 
 function begin() {
@@ -259,7 +232,7 @@ async function examples() {
     one("progress").max = all.length;
     one("progress").value = at;
     ask(`This is a ${score}: ${WORDS[score - 1]}.`);
-    preload([...all.slice(at, at + AHEAD), ...queue.slice(0, 1)]);
+    shelf.keep([...all.slice(at, at + AHEAD), ...queue.slice(0, 1)]);
     await put(all[at], false);
   };
   const forward = async () => { if (!busy) { at += 1; await show(); } };
@@ -293,7 +266,7 @@ async function ended() {
   } else {
     one("on").disabled = false;
     keys = { Enter: start, " ": start };
-    preload(queue.slice(0, AHEAD));
+    shelf.keep(queue.slice(0, AHEAD));
   }
 }
 
