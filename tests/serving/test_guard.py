@@ -42,7 +42,8 @@ def serving(**limits: float) -> Iterator[int]:
     """The stack with the routes above, on a free port."""
     listener = stack.listen("127.0.0.1", 0)
     stopped = [0]
-    site = stack.create([routes], names=frozenset({"study.example.org"}), limits=Limits(**limits))  # type: ignore[arg-type]
+    address = "https://study.example.org/"
+    site = stack.create([routes], names=stack.names_of(address), address=address, limits=Limits(**limits))  # type: ignore[arg-type]
     thread = threading.Thread(target=stack.run, args=(site, listener, lambda: stopped[0]))
     port = listener.getsockname()[1]
     thread.start()
@@ -107,7 +108,11 @@ def test_a_rebound_name_is_refused(port: int, host: str) -> None:
         ({}, 200),
         ({"Origin": "http://127.0.0.1:{port}"}, 200),
         ({"Origin": "http://127.0.0.1:{port}", "Sec_Fetch_Site": "same-origin"}, 200),
+        ({"Origin": "https://study.example.org"}, 200),  # through the proxy, which need not pass the name on
+        ({"Origin": "https://study.example.org:444"}, 403),
         ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "http://["}, 403),
+        ({"Origin": ""}, 403),
         ({"Origin": "http://127.0.0.1:1"}, 403),
         ({"Origin": "null"}, 403),
         ({"Sec_Fetch_Site": "cross-site"}, 403),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -142,23 +141,33 @@ def serve(
     plan = load(study)
     check_pictures(plan)
     store = Store(plan)
-    count = _count(store, raters)
     listener = stack.listen(host, port)
-    site = stack.create([pages.router(plan, store, count)], names=stack.names_of(address), on_stop=store.close)
+    count = _count(store, raters)
+    names = stack.names_of(address)
+    site = stack.create([pages.router(plan, store, count)], names=names, address=address, on_stop=store.close)
     base = (address or _reached(host, listener.getsockname()[1])).rstrip("/")
-    for number, path in enumerate(pages.links(plan, count), 1):
-        if json:
-            console.emit({"event": "link", "rater": number, "url": base + path})
-        else:
-            print(f"rater {number:>3}  {base}{path}", flush=True)
-    if host in ("127.0.0.1", "localhost", "::1") and address is None:
-        console.say("only this machine can open these links; --host 0.0.0.0 lets in others of your network")
-    console.say("serving; Ctrl-C stops, and the same command goes on")
     with console.stoppable() as stopped:
+        _announce([base + path for path in pages.links(plan, count)], host, address, json)
         stack.run(site, listener, stopped)
         console.say(f"stopped; every answer is stored. See them: acutance study report {study}")
         if stopped() not in (0, 2):  # Ctrl-C is how a server ends; other signals are told to who sent them
             raise typer.Exit(128 + stopped())
+
+
+def _announce(links: list[str], host: str, address: str | None, json: bool) -> None:
+    """One link per rater, and who can open them."""
+    for number, link in enumerate(links, 1):
+        if json:
+            console.emit({"event": "link", "rater": number, "url": link})
+        else:
+            print(f"rater {number:>3}  {link}", flush=True)
+    if address is None and host in ("127.0.0.1", "localhost", "::1"):
+        console.say("only this machine can open these links; --host 0.0.0.0 lets in others of your network")
+    elif address is None:
+        console.say(
+            "answers cross your network unencrypted; for the internet put a proxy with https in front (--address)"
+        )
+    console.say("serving; Ctrl-C stops, and the same command goes on")
 
 
 def _count(store: Any, raters: int | None) -> int:
@@ -211,7 +220,7 @@ def report(
         if path is not None:
             _write(path, content(found) if content else to_csv(plan, ratings))
     if json:
-        console.emit({"event": "report", **jsonlib.loads(jsonlib.dumps(found))})
+        console.emit({"event": "report", **found})
     else:
         print(text(found))
     for path in (output, csv):

@@ -73,16 +73,16 @@ class Study:
     @property
     def identity(self) -> str:
         """A hash of the plan; ratings belong to one identity."""
-        return hashlib.sha256(_text(self).encode()).hexdigest()[:32]
+        return hashlib.sha256(_text(self, sort=True).encode()).hexdigest()[:32]
 
     def file(self, name: str) -> Path:
         """Where a picture file lies."""
         return self.folder / "pictures" / name
 
 
-def _text(study: Study) -> str:
+def _text(study: Study, sort: bool = False) -> str:
     plan = {key: value for key, value in asdict(study).items() if key != "folder"}
-    return json.dumps({"format": FORMAT, **plan}, indent=1, ensure_ascii=False)
+    return json.dumps({"format": FORMAT, **plan}, indent=1, sort_keys=sort, ensure_ascii=False)
 
 
 def save(study: Study) -> None:

@@ -18,14 +18,15 @@ import numpy as np
 from acutance.errors import BadInput, UsageError
 from acutance.files.atomic import resource_error
 from acutance.files.images import sha256
+from acutance.files.limits import SUFFIX_FORMATS
 from acutance.files.pixels import read_rgb8, read_size, write_png
 from acutance.imaging.bicubic import downscale, modcrop, upscale
-from acutance.measuring.benchmark import SUFFIXES
 from acutance.measuring.study import ORIGINAL, Example, Kind, Shown, Study, load, save
 from acutance.measuring.study_order import items
 
 MOST_EXAMPLES = 20  # of the SRGAN paper's calibration (Ledig 2017, sec. 3.3)
 MADE = ("nearest", "bicubic")  # versions we make ourselves from the original
+READABLE = {*SUFFIX_FORMATS, ".bmp"}
 NAMED = 5  # missing files a message lists
 
 
@@ -163,7 +164,7 @@ def _found(method: Method, set_name: str, stems: list[str], plan: Plan) -> dict[
 
 
 def _pictures(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() in READABLE and not p.name.startswith("."))
 
 
 def _size(source: _Sources, scale: int) -> tuple[int, int]:

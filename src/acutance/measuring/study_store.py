@@ -76,7 +76,8 @@ class Store:
         return connection
 
     def _claim(self, study: Study) -> None:
-        self._reader.execute("INSERT OR IGNORE INTO fact VALUES ('study', ?)", (study.identity,))
+        if self.fact("study") is None:
+            self._reader.execute("INSERT OR IGNORE INTO fact VALUES ('study', ?)", (study.identity,))
         if self.fact("study") != study.identity:
             raise BadInput(f"{self.path}: belongs to another study; study.json was changed after ratings came in")
 

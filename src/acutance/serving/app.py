@@ -25,10 +25,12 @@ def create(
     routers: Sequence[APIRouter],
     *,
     names: frozenset[str] = frozenset(),
+    address: str | None = None,
     limits: Limits | None = None,
     on_stop: Callable[[], None] = lambda: None,
 ) -> Guard:
-    """The application of ``routers``, guarded. ``names``: further host names it answers to.
+    """The application of ``routers``, guarded. ``names``: further host names it answers to;
+    ``address``: where a proxy in front is reached.
 
     FastAPI's own pages (/docs) are off: they load scripts from elsewhere and list what there is.
     """
@@ -43,7 +45,8 @@ def create(
         app.include_router(router)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid)
-    return Guard(app, names=LOCAL | names, limits=limits or Limits())
+    public = urlsplit(address).netloc if address else ""
+    return Guard(app, names=LOCAL | names, limits=limits or Limits(), public=public)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -102,8 +105,8 @@ class _Server(uvicorn.Server):
 def run(app: Guard, listener: socket.socket, stopped: Callable[[], int]) -> None:
     """Serve until ``stopped()`` is not 0; answers under way get some seconds to finish."""
     config = uvicorn.Config(
-        app, http=Connection, ws="none", lifespan="on", log_config=None, access_log=False, server_header=False,
-        proxy_headers=False, timeout_keep_alive=30, timeout_graceful_shutdown=STOP_SECONDS,
+        app, http=Connection, ws="none", lifespan="on", log_config=None, log_level="critical", access_log=False,
+        server_header=False, proxy_headers=False, timeout_keep_alive=30, timeout_graceful_shutdown=STOP_SECONDS,
     )  # fmt: skip
     server = _Server(config)
     server.stopped = stopped

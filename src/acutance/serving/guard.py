@@ -39,10 +39,11 @@ class Limits:
 
 
 class Guard:
-    """An ASGI application around another. ``names``: host names we answer to, besides addresses of numbers."""
+    """An ASGI application around another. ``names``: host names we answer to, besides addresses of numbers.
+    ``public``: host and port of the proxy in front, if there is one: pages come from there."""
 
-    def __init__(self, app: ASGIApp, *, names: frozenset[str], limits: Limits) -> None:
-        self.app, self.names, self.limits = app, names, limits
+    def __init__(self, app: ASGIApp, *, names: frozenset[str], limits: Limits, public: str = "") -> None:
+        self.app, self.names, self.limits, self.public = app, names, limits, public.lower()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -86,7 +87,7 @@ class Guard:
             return 421, "this address is not served here"
         if method not in SAFE:
             origin = headers.get(b"origin")
-            if origin is not None and urlsplit(origin.decode("latin-1")).netloc.lower() != host.lower():
+            if origin is not None and _place(origin) not in (host.lower(), self.public):
                 return 403, "requests from other pages are refused"
             if headers.get(b"sec-fetch-site", b"same-origin") != b"same-origin":
                 return 403, "requests from other pages are refused"
@@ -128,6 +129,14 @@ class Guard:
             return message
 
         return counted
+
+
+def _place(origin: bytes) -> str | None:
+    """Host and port of an Origin header; None where it names none."""
+    try:
+        return urlsplit(origin.decode("latin-1")).netloc.lower() or None
+    except ValueError:
+        return None
 
 
 async def _say(send: Send, status: int, text: str) -> None:
