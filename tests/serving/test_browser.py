@@ -50,8 +50,8 @@ def served(tmp_path: Path, acutance) -> Iterator[Server]:
 
 
 def opened(browser: Any, link: str, **options: Any) -> Any:
-    """A page that fails on any script error and on any request to elsewhere."""
-    page = browser.new_context(**options).new_page()
+    """A page that notes any script error and any request to elsewhere; ``browser``, or a context of one."""
+    page = (browser.new_context(**options) if hasattr(browser, "new_context") else browser).new_page()
     page.set_default_timeout(10_000)
     page.problems = []
     page.on("pageerror", lambda error: page.problems.append(str(error)))
@@ -208,7 +208,7 @@ def test_pixels_are_whole_dots(browser: Any, paired: Server, ratio: float) -> No
     assert len(ratings(paired.study, rater)) == 3
 
 
-def test_two_windows_and_a_dark_phone(browser: Any, served: Server) -> None:
+def test_two_windows_a_dark_phone_and_a_closed_page(browser: Any, served: Server) -> None:
     one = opened(browser, served.links[1], color_scheme="light")
     two = opened(browser, served.links[1], color_scheme="dark", **PHONE)
     papers = [page.evaluate("getComputedStyle(document.body).backgroundColor") for page in (one, two)]
@@ -230,6 +230,17 @@ def test_two_windows_and_a_dark_phone(browser: Any, served: Server) -> None:
     assert "Answered in another window already" in two.inner_text("[data-question]")
     at(two, "2 of 5")
     assert [rating.answer for rating in ratings(served.study, 2)] == [4]
+
+    one.context.set_offline(True)  # answered without a line, and the page closed: the browser keeps the answer
+    one.keyboard.press("3")
+    one.wait_for_selector(".question.told")
+    assert one.problems == []
+    context = one.context
+    one.close()
+    context.set_offline(False)
+    one = opened(context, served.links[1])
+    assert "2 of 10 are done" in one.inner_text("#welcome")
+    assert [rating.answer for rating in ratings(served.study, 2)] == [4, 3]
     for page in (one, two):
         assert page.problems == []
         page.context.close()

@@ -12,7 +12,7 @@ import typer
 
 from acutance.cli import console
 
-EXTRAS = (("torch", "train", "training and the torch engine"),)
+EXTRAS = (("torch", "train", "training and the torch engine"), ("fastapi", "serve", "opinion studies"))
 PACKAGES = ("acutance", "numpy", "openvino", "pyvips", "pyvips-binary", "safetensors", "torch")
 
 
