@@ -39,6 +39,12 @@ def test_events_of_new(acutance, folders: Path) -> None:
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert [event["event"] for event in events] == ["copied", "copied", "done"] and done.stderr == ""
     assert events[-1]["versions"] == ["nearest", "mine", "original"] and events[-1]["per_rater"] == 7
+    (folders / "bench").mkdir()
+    (folders / "zoo").rename(folders / "bench" / "HR")  # as test sets lie: originals in HR
+    bench = acutance("study", "new", "third", "--reference", "bench", "--method", "nearest", "--json")
+    assert json.loads(bench.stdout.splitlines()[-1])["pictures"] == 2
+    assert json.loads((folders / "third" / "study.json").read_text())["pictures"][0]["set"] == "bench"
+    (folders / "bench" / "HR").rename(folders / "zoo")
     only = acutance("study", "new", "second", *GOOD, "--no-original", "--pairs")
     assert "2 pictures, 2 versions (nearest, mine); 2 choices per rater in 1 session" in only.stderr
 

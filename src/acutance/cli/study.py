@@ -87,12 +87,15 @@ def new(
 
 
 def _references(given: list[str]) -> dict[str, Path]:
-    """Test sets by name; a folder without a name is called like itself."""
+    """Test sets by name; without a name a folder is called like itself. Originals may lie in its HR/, as in a bench."""
     found: dict[str, Path] = {}
     for text in given:
         name, _, folder = text.rpartition("=")
         path = Path(folder)
-        name = name or (path.resolve().parent.name if path.name == "HR" else path.resolve().name)
+        if (path / "HR").is_dir():
+            path = path / "HR"
+        whole = path.resolve()
+        name = name or (whole.parent.name if whole.name == "HR" else whole.name)
         if name in found:
             raise UsageError(f"--reference {text}: two sets are called {name}; name them with SET=DIR")
         found[name] = path

@@ -28,7 +28,7 @@ th { font-weight:600; text-align:right } th:first-child, td:first-child { text-a
 thead th { color:var(--soft); font-weight:500 } .matrix td, .matrix th:not(:first-child) { text-align:center }
 .matrix td { font-size:.88rem } .matrix .yes { background:var(--fill); font-weight:600 }
 .matrix .self { color:var(--line) }
-figure { margin:1rem 0 } svg { width:100%; height:auto; display:block }
+figure { margin:1rem 0; overflow-x:auto } svg { width:100%; min-width:36rem; height:auto; display:block }
 text { font-size:15px; fill:var(--ink) } .strong { font-weight:600 } text.soft { fill:var(--soft); font-size:13px }
 .grid { stroke:var(--line) } .whisker { stroke:var(--dot); stroke-width:3; stroke-linecap:round; opacity:.55 }
 .dot { fill:var(--dot) } .s1 { fill:var(--s1) } .s2 { fill:var(--s2) } .s3 { fill:var(--s3) } .s4 { fill:var(--s4) }
