@@ -12,6 +12,7 @@ from acutance.errors import BadInput, UsageError
 from acutance.files.atomic import atomic_path, resource_error
 
 if TYPE_CHECKING:
+    from acutance.measuring.study import Study
     from acutance.measuring.study_new import Method
 
 app = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
@@ -55,7 +56,6 @@ def new(
     With several references, a method's folder has one inner folder for each, called like it.
     """
     from acutance.measuring.study_new import Plan, make
-    from acutance.measuring.study_order import items, order
 
     progress = console.Progress()
 
@@ -71,19 +71,27 @@ def new(
     )  # fmt: skip
     made, notes = make(study, plan, on_event)
     progress.clear()
+    _told(made, notes, json)
+
+
+def _told(made: Study, notes: list[str], json: bool) -> None:
+    """What was made, and what comes next."""
+    from acutance.measuring.study_order import items, order
+
     steps = len(order(made, 1))
     if json:
-        console.emit({"event": "done", "study": study, "kind": made.kind, "pictures": len(made.pictures),
+        console.emit({"event": "done", "study": made.folder, "kind": made.kind, "pictures": len(made.pictures),
                       "versions": made.versions, "items": len(items(made)), "per_rater": steps,
                       "calibration": len(made.examples), "notes": notes})  # fmt: skip
         return
     for note in notes:
         console.say(f"note: {note}")
     console.say(
-        f"{study}: {len(made.pictures)} pictures, {len(made.versions)} versions ({', '.join(made.versions)}); "
-        f"{steps} {'choices' if pairs else 'scores'} per rater in {sessions} session{'s' * (sessions != 1)}"
+        f"{made.folder}: {len(made.pictures)} pictures, {len(made.versions)} versions ({', '.join(made.versions)}); "
+        f"{steps} {'choices' if made.kind == 'pairs' else 'scores'} per rater in {made.sessions} "
+        f"session{'s' * (made.sessions != 1)}"
     )
-    console.say(f"next: acutance study serve {study} --raters N")
+    console.say(f"next: acutance study serve {made.folder} --raters N")
 
 
 def _references(given: list[str]) -> dict[str, Path]:
