@@ -44,7 +44,7 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("room", ["cli", "files", "imaging", "pipelines", "engines", "models", "measuring"])
+@pytest.mark.parametrize("room", ["cli", "files", "imaging", "pipelines", "engines", "models", "measuring", "serving"])
 def test_torch_stays_out_of_the_light_rooms(room: str) -> None:
     assert [str(p) for p in (SOURCE / room).rglob("*.py") if "torch" in imports(p)] == []
 

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from acutance.cli import console, datasets, doctor, evaluate, models, prepare, reproduce, train, upscale
+from acutance.cli import console, datasets, doctor, evaluate, models, prepare, reproduce, study, train, upscale
 from acutance.errors import AcutanceError
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ for command, summary in COMMANDS.items():
     app.command(short_help=summary)(command)
 app.add_typer(datasets.app, name="datasets", short_help="List and fetch public training photographs.")
 app.add_typer(models.app, name="models")
+app.add_typer(study.app, name="study", short_help="Ask people how good pictures look.")
 
 
 def main() -> None:
