@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from acutance.cli import console, datasets, doctor, evaluate, models, prepare, remaster, train, upscale
+from acutance.cli import console, datasets, doctor, evaluate, models, prepare, preview, remaster, train, upscale
 from acutance.errors import AcutanceError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 COMMANDS = {
     upscale.upscale: "Enlarge pictures.",
     remaster.remaster: "Enlarge a film.",
+    preview.preview: "Show a few seconds of a film before and after.",
     doctor.doctor: "Say what this machine can do.",
     evaluate.evaluate: "Measure models on test sets.",
     prepare.prepare: "Pack photographs for training.",

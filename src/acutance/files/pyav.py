@@ -17,7 +17,7 @@ except ImportError:
     raise UsageError('film needs PyAV; install it with: pip install "acutance[film]"') from None
 
 av: Any = _av  # its stubs leave out much of what it has
-FAULTS = (_av.error.FFmpegError, ValueError)  # what libav raises for bytes it cannot use
+FAULTS = (av.error.FFmpegError, ValueError)  # what libav raises for bytes it cannot use
 
 DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,avi,flv,asf,mxf,ogg,nut,dv"
 """No playlist among them: those name other files and hosts."""

@@ -62,8 +62,7 @@ def to_rgb(frame: Any, colour: Colour, deep: bool, size: tuple[int, int]) -> np.
 
     ``size``: width and height; a frame of another size is resized to it.
     """
-    from av.video.reformatter import Interpolation as I
-
+    I = av.video.reformatter.Interpolation  # noqa: E741
     exact = I.BICUBIC | I.ACCURATE_RND | I.FULL_CHR_H_INT | I.FULL_CHR_H_INP | I.BITEXACT
     matrix = SWSCALE.get(colour.matrix)
     rgb = frame.reformat(
@@ -71,6 +70,15 @@ def to_rgb(frame: Any, colour: Colour, deep: bool, size: tuple[int, int]) -> np.
         src_colorspace=matrix, src_color_range=FULL if colour.full else LIMITED, dst_color_range=FULL,
     )  # fmt: skip
     return np.ascontiguousarray(rgb.to_ndarray())
+
+
+def resized(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """RGB ``(H, W, 3)``, uint8 or uint16, at another ``size`` (width, height): bicubic, or Lanczos if smaller."""
+    I = av.video.reformatter.Interpolation  # noqa: E741
+    name = "rgb48le" if rgb.dtype == np.uint16 else "rgb24"
+    smooth = (I.LANCZOS if size[0] < rgb.shape[1] else I.BICUBIC) | I.ACCURATE_RND | I.BITEXACT
+    frame = av.VideoFrame.from_ndarray(rgb, format=name)
+    return frame.reformat(width=size[0], height=size[1], format=name, interpolation=smooth, threads=1).to_ndarray()
 
 
 class FromRgb:

@@ -80,16 +80,16 @@ def join(assembly: Assembly, path: Path) -> dict[int, Tally]:
             video, others = _lay_out(assembly, source, target, stack)
             tallies = {stream.index: Tally() for stream in others.values()}
             companions = copied_packets(source, tuple(others), assembly.window)
-            waiting = next(companions, None)
+            waiting = next(companions, None)  # the next packet of another stream, with its number
             for packet in video_packets(assembly):
                 time = packet.dts * packet.time_base
                 packet.stream = video
-                while waiting is not None and _time(waiting) - assembly.shift <= time:
-                    _copy(target, waiting, others, tallies, assembly.shift)
+                while waiting is not None and _time(waiting[1]) - assembly.shift <= time:
+                    _copy(target, waiting[1], others[waiting[0]], tallies, assembly.shift)
                     waiting = next(companions, None)
                 target.mux(packet)
             while waiting is not None:
-                _copy(target, waiting, others, tallies, assembly.shift)
+                _copy(target, waiting[1], others[waiting[0]], tallies, assembly.shift)
                 waiting = next(companions, None)
     except FAULTS as error:
         raise write_error(error, path) from error
@@ -136,8 +136,7 @@ def _time(packet: Any) -> Fraction:
     return Fraction(0) if ticks is None else ticks * packet.time_base
 
 
-def _copy(target: Any, packet: Any, others: dict[int, Any], tallies: dict[int, Tally], shift: Fraction) -> None:
-    stream = others[packet.stream.index]
+def _copy(target: Any, packet: Any, stream: Any, tallies: dict[int, Tally], shift: Fraction) -> None:
     tallies[stream.index].add(packet, shift)
     ticks = round(shift / packet.time_base)
     if packet.pts is not None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from acutance.files.pyav import av, open_film, reason
+from acutance.files.pyav import FAULTS, av, open_film, reason
 from acutance.files.videos import Film, packets
 
 STATISTICS = ("DURATION", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES", "BPS", "_STATISTICS_")  # of the old file
@@ -53,11 +53,17 @@ def companions(film: Film, container_format: str) -> Companions:
             if stream.index == film.stream:
                 continue
             if problem := _problem(stream, container_format):
-                if not (stream.type == "data" and chapters and "text" in str(stream.metadata).lower()):
+                if not (chapters and _is_chapter_track(stream)):
                     dropped.append(f"{_name(stream)} is dropped: {problem}")
             else:
                 copied.append(stream.index)
     return Companions(tuple(copied), tuple(dropped))
+
+
+def _is_chapter_track(stream: Any) -> bool:
+    """MP4 keeps chapters in a track of their own, which a new file gets by itself."""
+    handler = stream.metadata.get("handler_name", "").lower()
+    return stream.type == "data" and any(word in handler for word in ("subtitle", "text", "chapter"))
 
 
 def _name(stream: Any) -> str:
@@ -102,7 +108,10 @@ def add_copy(target: Any, stream: Any) -> Any:
 
 def stream_metadata(stream: Any) -> dict[str, str]:
     """A stream's metadata without what described the old file's bytes."""
-    return {k: v for k, v in stream.metadata.items() if not k.upper().startswith(STATISTICS) and k != "encoder"}
+    kept = {k: v for k, v in stream.metadata.items() if not k.upper().startswith(STATISTICS) and k != "encoder"}
+    if "name" in kept:  # what MP4 calls a title when it is read, but not when it is written
+        kept.setdefault("title", kept.pop("name"))
+    return kept
 
 
 def film_metadata(container: Any) -> dict[str, str]:
@@ -120,8 +129,8 @@ def beginning(film: Film, first: int | None) -> Fraction:
 
 def copied_packets(
     source: Any, numbers: tuple[int, ...], window: tuple[Fraction | None, Fraction | None]
-) -> Iterator[Any]:
-    """The packets of streams ``numbers`` that begin within ``window`` (seconds), as the new containers want them."""
+) -> Iterator[tuple[int, Any]]:
+    """Number and packet, for all packets of streams ``numbers`` that begin within ``window`` (seconds)."""
     streams = [source.streams[n] for n in numbers if source.streams[n].type != "attachment"]
     if not streams:
         return
@@ -133,8 +142,11 @@ def copied_packets(
         cover = bool(packet.stream.disposition & av.stream.Disposition.attached_pic)
         if time is not None and not cover and not _within(time, window):
             continue
-        convert: Callable[[Any], list[Any]] = filters.get(packet.stream.index, _as_it_is)
-        yield from convert(packet)
+        number, base = packet.stream.index, packet.time_base
+        convert: Callable[[Any], list[Any]] = filters.get(number, _as_it_is)
+        for each in convert(packet):
+            each.time_base = base
+            yield number, each
 
 
 def _within(time: Fraction, window: tuple[Fraction | None, Fraction | None]) -> bool:

@@ -52,12 +52,14 @@ def segment_format(encoding: Encoding) -> str:
 
 
 @contextmanager
-def segment_writer(path: Path, film: Film, encoding: Encoding, convert: FromRgb) -> Iterator[Any]:
+def segment_writer(
+    path: Path, film: Film, encoding: Encoding, convert: FromRgb, file_format: str | None = None
+) -> Iterator[Any]:
     """Yield ``write(rgb)``. The encoder sees frames numbered from zero at a constant rate, whatever the film's own
-    times: those are given back when segments are joined."""
+    times: those are given back when segments are joined. ``file_format``: of a clip that is no segment."""
     rate = min(film.rate, Fraction(MOST_FRAMES)).limit_denominator(1 << 16)
     number = 0
-    container = open_output(path, segment_format(encoding), avoid_negative_ts="disabled")
+    container = open_output(path, file_format or segment_format(encoding), avoid_negative_ts="disabled")
     try:
         stream = _stream(container, film, encoding, convert, rate)
 
