@@ -141,7 +141,7 @@ def _encoding(film: Film, clip: Path, size: tuple[int, int]) -> Encoding:
     crf, preset = check_quality(codec, 14, "veryfast")
     pixels, _ = pixel_format(film, codec, preset)
     return Encoding(
-        codec=codec, pixel_format=pixels, size=even(size, pixels), crf=crf, preset=preset, gop=96, threads=2
+        codec=codec, pixel_format=pixels, size=even(size, pixels), crf=crf, preset=preset, gop=SEGMENT, threads=2
     )
 
 
