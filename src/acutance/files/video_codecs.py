@@ -15,7 +15,8 @@ from acutance.files.videos import Film
 @dataclass(frozen=True, kw_only=True)
 class Codec:
     """One encoder. ``crf``: default and largest, or none; ``presets``: allowed, the default first; ``bits`` and
-    ``chroma`` (0: 4:2:0, 1: 4:2:2, 2: 4:4:4): what it takes; ``containers``: where it may lie."""
+    ``chroma`` (0: 4:2:0, 1: 4:2:2, 2: 4:4:4): what it takes; ``containers``: where it may lie;
+    ``largest``, ``smallest``: pixels a side."""
 
     encoder: str
     crf: tuple[int, int] | None
@@ -24,6 +25,7 @@ class Codec:
     chroma: tuple[int, ...]
     containers: tuple[str, ...]
     largest: int
+    smallest: int = 2
     rgb: bool = False
 
 
@@ -32,9 +34,9 @@ CODECS = {
     "h264": Codec(encoder="libx264", crf=(17, 51), presets=SPEEDS, bits=(8, 10), chroma=(0, 1, 2),
                   containers=("mp4", "mov", "matroska"), largest=16_384),
     "h265": Codec(encoder="libx265", crf=(20, 51), presets=SPEEDS, bits=(8, 10, 12), chroma=(0, 1, 2),
-                  containers=("mp4", "mov", "matroska"), largest=16_384),
+                  containers=("mp4", "mov", "matroska"), largest=16_384, smallest=64),
     "av1": Codec(encoder="libsvtav1", crf=(25, 63), presets=("6", *map(str, range(14))), bits=(8, 10), chroma=(0,),
-                 containers=("mp4", "matroska", "webm"), largest=8_192),
+                 containers=("mp4", "matroska", "webm"), largest=8_192, smallest=64),
     "ffv1": Codec(encoder="ffv1", crf=None, presets=(), bits=(8, 10, 12, 16), chroma=(0, 1, 2),
                   containers=("matroska",), largest=32_767, rgb=True),
     "prores": Codec(encoder="prores_ks", crf=None, presets=("hq", "proxy", "lt", "standard", "4444", "4444xq"),
@@ -58,8 +60,7 @@ def choose_codec(film: Film, target: Path, wanted: str | None, size: tuple[int, 
     """The codec for ``target``: what is wanted; else AV1 in WebM, H.265 for more than 8 bits or beyond 4096x2304,
     H.264 otherwise. Raises ``UsageError`` or ``OverLimit`` for what does not fit together."""
     container = container_of(target)
-    large = size[0] * size[1] > H264_PLAYABLE
-    name = wanted or ("av1" if container == "webm" else "h265" if film.deep or film.hdr or large else "h264")
+    name = wanted or _usual(film, container, size)
     if name not in CODECS:
         raise UsageError(f"--codec {name}: expected one of {', '.join(CODECS)}")
     codec = CODECS[name]
@@ -71,10 +72,21 @@ def choose_codec(film: Film, target: Path, wanted: str | None, size: tuple[int, 
                          'with: pip install --force-reinstall "av>=18"')  # fmt: skip
     if film.hdr and name == "h264":
         raise UsageError(f"{film.path}: is HDR, which needs 10 bits and H.265, AV1, FFV1 or ProRes; use --codec h265")
+    if min(size) < codec.smallest:  # x265 writes beyond its memory below that
+        raise UsageError(f"{target}: the result would be {size[0]}x{size[1]}, but {name} begins at {codec.smallest} "
+                         "pixels a side; use --codec h264 or ffv1")  # fmt: skip
     if max(size) > codec.largest:
         raise OverLimit(f"{target}: the result would be {size[0]}x{size[1]}, but {name} ends at {codec.largest:,} "
                         "pixels a side; use a smaller --scale or --width, or --codec ffv1")  # fmt: skip
     return name
+
+
+def _usual(film: Film, container: str, size: tuple[int, int]) -> str:
+    if container == "webm":
+        return "av1"
+    large = size[0] * size[1] > H264_PLAYABLE
+    small = min(size) < CODECS["h265"].smallest and not film.hdr
+    return "h265" if (film.deep or film.hdr or large) and not small else "h264"
 
 
 def pixel_format(film: Film, codec_name: str, preset: str) -> tuple[str, list[str]]:

@@ -23,6 +23,7 @@ NAMES = {BT709: "bt709", FCC: "fcc", BT470BG: "bt470bg", SMPTE170M: "smpte170m",
 HDR = (16, 18)  # transfers PQ and HLG (H.273, table 3)
 WIDE = 9  # primaries of BT.2020 (H.273, table 2)
 LIMITED, FULL = 1, 2  # libav's numbers of ranges
+WHITE16 = 255 << 8  # of RGB in 16 bits as libswscale reads and writes it
 SD_LINES = 576  # up to here a film that does not say is taken to be in BT.601, above in BT.709
 EXACT = "accurate_rnd+full_chroma_int+full_chroma_inp+bitexact"
 
@@ -37,6 +38,15 @@ class Colour:
     primaries: int
     transfer: int
     assumed: bool
+
+
+def white(depth: np.dtype) -> float:
+    """The value of white in frames of ``depth``.
+
+    >>> white(np.dtype(np.uint8)), white(np.dtype(np.uint16))
+    (255.0, 65280.0)
+    """
+    return float(WHITE16) if depth == np.uint16 else 255.0
 
 
 def read_colour(path: Path, frame: Any) -> Colour:
@@ -58,7 +68,7 @@ def read_colour(path: Path, frame: Any) -> Colour:
 
 
 def to_rgb(frame: Any, colour: Colour, deep: bool, size: tuple[int, int]) -> np.ndarray:
-    """A decoded frame as RGB ``(H, W, 3)``, uint8 or, if ``deep``, uint16 over its whole range.
+    """A decoded frame as RGB ``(H, W, 3)``, uint8 or, if ``deep``, uint16 whose white is ``WHITE16``.
 
     ``size``: width and height; a frame of another size is resized to it.
     """
@@ -82,7 +92,7 @@ def resized(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 class FromRgb:
-    """RGB ``(H, W, 3)`` uint8 or uint16 to frames of ``pixel_format`` and ``size`` (width, height), in ``colour``.
+    """RGB ``(H, W, 3)`` uint8, or uint16 with white at ``WHITE16``, to frames of ``pixel_format`` and ``size`` (width, height), in ``colour``.
 
     A smaller size is an antialiased reduction (Lanczos); chroma is sited at the left, as decoders assume.
     """

@@ -17,7 +17,7 @@ from acutance.files.video_fields import LEAD, Deinterlacer
 from acutance.files.videos import Film
 
 RUN_UP = 2.0  # seconds decoded before a frame in the middle: a decoder's first frames can be broken
-SHORT = 0.02  # share of the promised length by which a film may end early
+SHORT, SLACK = 0.01, 5  # share of the promised length, and frames, by which a film may end early unnoticed
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def _seek(container: Any, stream: Any, ticks: int) -> None:
 def _raw(container: Any, stream: Any, film: Film, span: Span, damage: Damage) -> Iterator[Any]:
     """Decoded frames as they come, then ``None``; packets that fail are counted and passed over."""
     end, count = 0.0, 0
-    source = container.demux(*[s for s in container.streams if s.type in ("video", "audio")])
+    source = container.demux(*[s for s in container.streams if s.type in ("video", "audio", "subtitle")])
     while True:
         try:
             packet = next(source, None)
@@ -198,7 +198,7 @@ def _early_end(film: Film, container: Any, end: float, count: int) -> str:
     if film.counted and count < film.frames:
         return f"it ends after {count} of {film.frames} frames"
     promised = film.start + float(container.duration or 0) / 1e6
-    if container.duration and end < promised - max(1.0, SHORT * promised):
+    if container.duration and end < promised - max(SLACK / float(film.rate), SHORT * promised):
         return f"it ends at {end:.1f} s of {promised:.1f} s"
     return ""
 

@@ -81,9 +81,10 @@ def inspect(path: Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Film:
         if stream.duration:
             duration = float(stream.duration * stream.time_base)
         display, side = _side_data(frame)
-        indexed = len(stream.index_entries) if container.format.name.startswith("mov") else 0
+        kind = container.format.name
+        indexed = len(stream.index_entries) if kind.startswith("mov") else stream.frames if kind == "avi" else 0
         return Film(
-            path=path, stream=stream.index, container=container.format.name, width=frame.width, height=frame.height,
+            path=path, stream=stream.index, container=kind, width=frame.width, height=frame.height,
             pixel_format=frame.format.name, bits=max(c.bits for c in components),
             subsampled=(8 // frame.format.chroma_width(8), 8 // frame.format.chroma_height(8)),
             grey=len([c for c in components if not c.is_alpha]) == 1 and not frame.format.has_palette,

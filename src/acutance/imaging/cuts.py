@@ -16,7 +16,7 @@ def thumbnail(rgb: np.ndarray) -> np.ndarray:
     """
     green = rgb[:, :, 1].astype(np.float32)
     if rgb.dtype == np.uint16:
-        green /= 257
+        green /= 256
     rows, columns = (np.linspace(0, n, min(n, GRID) + 1).astype(int)[:-1] for n in green.shape)
     sums = np.add.reduceat(np.add.reduceat(green, rows, axis=0), columns, axis=1)
     sizes = np.outer(np.diff([*rows, green.shape[0]]), np.diff([*columns, green.shape[1]]))

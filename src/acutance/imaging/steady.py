@@ -33,7 +33,7 @@ def steady(window: Sequence[np.ndarray], middle: int, strength: float) -> np.nda
     101
     """
     depth = window[middle].dtype
-    unit = 257.0 if depth == np.uint16 else 1.0
+    unit = 256.0 if depth == np.uint16 else 1.0
     if len(window) == 1 or strength == 0:
         return window[middle]
     frames = [f.astype(np.float32) / unit for f in window]

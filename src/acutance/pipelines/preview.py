@@ -15,7 +15,7 @@ from acutance.errors import BadInput, Interrupted
 from acutance.files import vips
 from acutance.files.atomic import atomic_path
 from acutance.files.video_codecs import check_quality, choose_codec, even, pixel_format
-from acutance.files.video_colour import resized
+from acutance.files.video_colour import resized, white
 from acutance.files.video_reading import Damage, Frame, Span, read_frames
 from acutance.files.video_streams import CLOCKS_FROM_ANYWHERE
 from acutance.files.video_writing import Encoding, converter, segment_writer
@@ -24,7 +24,7 @@ from acutance.pipelines.conveyor import ahead
 from acutance.pipelines.film import SEGMENT, FilmSettings, result_size
 from acutance.pipelines.frames import enlarge_frames
 from acutance.pipelines.preparation import prepared
-from acutance.pipelines.strips import Layout, peak_of
+from acutance.pipelines.strips import Layout
 from acutance.pipelines.upscale import Event, Upscaler, passes_needed, tile_grid
 
 AREA = 320 * 240  # pixels of the film that are shown at most, cut from the middle
@@ -127,7 +127,7 @@ def _pairs(
         f.rgb for f in ahead(prepared(cropped(), settings.stabilise_time, settings.denoise_grain), 4)
     )
     depth, scale = np.dtype(np.uint16 if film.deep else np.uint8), upscaler.model.geometry.scale
-    layout, wide, tall = Layout(3, depth, peak_of(depth)), width, height
+    layout, wide, tall = Layout(3, depth, white(depth)), width, height
     for _ in range(passes_needed(width, height, (large[0], large[1]), scale)):
         grid = tile_grid(wide, tall, upscaler.model)
         frames = enlarge_frames(frames, layout, grid, scale, upscaler.engine(grid, depth), cancelled=cancelled)

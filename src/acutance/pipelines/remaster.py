@@ -21,6 +21,7 @@ from acutance.errors import AcutanceError, BadInput, Interrupted, UsageError
 from acutance.files import limits
 from acutance.files.atomic import atomic_path, resource_error, sync_folder
 from acutance.files.locks import claim
+from acutance.files.video_colour import white
 from acutance.files.video_joining import Assembly, Joined, Piece, join, verify
 from acutance.files.video_reading import Damage, Frame, Span, read_frames
 from acutance.files.video_writing import converter, read_segment, segment_format, segment_writer
@@ -30,7 +31,7 @@ from acutance.pipelines.frames import enlarge_frames, once_each
 from acutance.pipelines.journal import Journal
 from acutance.pipelines.plan import units
 from acutance.pipelines.preparation import look_back, prepared
-from acutance.pipelines.strips import Layout, peak_of
+from acutance.pipelines.strips import Layout
 from acutance.pipelines.upscale import Event, Upscaler
 
 AHEAD_BYTES = 64 << 20  # of finished frames waiting for the encoder
@@ -155,13 +156,17 @@ def _make_segments(
 ) -> int:
     """Make the segments that are missing, appending their facts to ``done``; how many frames the network ran."""
     maker = _Maker(project, journal, on_event, cancelled, done)
-    with closing(_results(project, upscaler, maker.damage, done, cancelled)) as results:
-        maker.results = results
-        maker.step()
-        if maker.waiting is None:
-            raise BadInput(f"{project.film.path}: holds no frames between --start and --end")
-        while maker.waiting is not None:
-            done.append(maker.segment())
+    try:
+        with closing(_results(project, upscaler, maker.damage, done, cancelled)) as results:
+            maker.results = results
+            maker.step()
+            if maker.waiting is None:
+                raise BadInput(f"{project.film.path}: holds no frames between --start and --end")
+            while maker.waiting is not None:
+                done.append(maker.segment())
+    except Interrupted as error:
+        kept = sum(len(entry["pts"]) for entry in done)
+        raise Interrupted(f"stopped; {kept} frames are kept; run the same command again to continue") from error
     return maker.ran
 
 
@@ -217,8 +222,7 @@ class _Maker:
         shown: list[Frame] = []
         while self.waiting is not None and len(shown) < self.project.plan.segment:
             if self.cancelled():
-                raise Interrupted(f"stopped; {self.made - len(shown)} frames are kept; "
-                                  "run the same command again to continue")  # fmt: skip
+                raise Interrupted("stopped")
             write(self.waiting.rgb)
             shown.append(replace(self.waiting.frame, rgb=NOTHING))
             self.ran += self.waiting.run
@@ -254,7 +258,7 @@ def _results(
     after = (done[-1]["pts"][-1], done[-1]["crc"]) if done else None
     read = read_frames(project.film, Span(first=plan.first, stop=plan.stop), damage, deinterlace=plan.deinterlace,
                        after=after, lead=look_back(plan.stabilise_time))  # fmt: skip
-    layout = Layout(3, depth, peak_of(depth))
+    layout = Layout(3, depth, white(depth))
 
     def enlarged() -> Iterator[Result]:
         frames = ahead(prepared(read, plan.stabilise_time, plan.denoise_grain), MOST_AHEAD)
