@@ -117,7 +117,7 @@ def sheets(folder: Path, out: Path) -> None:
     (RESULTS / "film").mkdir(parents=True, exist_ok=True)
     for name, source, offset, moments in (
         ("oldfilm_whole", "oldfilm_432x320.mp4", 0, (20, 180, 320)),
-        ("bunny_excerpt", "bunny_480p_audio.mp4", 120, (4, 20, 36)),
+        ("bunny_excerpt", "bunny_480p_audio.mp4", 120, (2, 12, 22)),
     ):
         before, after = _frames(folder / source, [m + offset for m in moments]), _frames(out / f"{name}.mp4", moments)
         rows = []
@@ -179,11 +179,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         result: dict = {"steady": steadiness(given.videos)}
+        store("film", result)  # after each part: the whole takes long
         result["films"] = whole_films(given.videos, folder, given.frames)
+        store("film", result)
         sheets(given.videos, folder)
         for film, options in FILMS.items():
             result[f"parts_{film}"] = parts(given.videos / film, given.frames, given.runs, folder, **options)
-    store("film", result)
+            store("film", result)
 
 
 if __name__ == "__main__":

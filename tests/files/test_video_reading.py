@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 from pathlib import Path
 
@@ -116,7 +117,7 @@ def test_flipped_bytes_are_counted(tmp_path: Path) -> None:
     found = read(inspect(path), damage)
     assert damage and damage.undecodable + damage.patched > 0 and len(found) > 20
     assert "packets" in damage.text() or "patched" in damage.text()
-    assert all(b[0] > a[0] for a, b in zip(found, found[1:], strict=False))
+    assert all(b[0] > a[0] for a, b in itertools.pairwise(found))
 
 
 def test_another_size_in_the_middle_is_resized_and_said(tmp_path: Path) -> None:
@@ -137,5 +138,5 @@ def test_times_that_stand_still_are_mended(tmp_path: Path) -> None:
     path.write_bytes(part.read_bytes() * 2)
     damage = Damage()
     found = read(inspect(path), damage)
-    assert len(found) == 20 and all(b[0] > a[0] for a, b in zip(found, found[1:], strict=False))
+    assert len(found) == 20 and all(b[0] > a[0] for a, b in itertools.pairwise(found))
     assert damage.retimed >= 1

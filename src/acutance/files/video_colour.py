@@ -92,7 +92,8 @@ def resized(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 class FromRgb:
-    """RGB ``(H, W, 3)`` uint8, or uint16 with white at ``WHITE16``, to frames of ``pixel_format`` and ``size`` (width, height), in ``colour``.
+    """RGB ``(H, W, 3)`` uint8, or uint16 with white at ``WHITE16``, to frames of ``pixel_format`` and ``size``
+    (width, height), in ``colour``.
 
     A smaller size is an antialiased reduction (Lanczos); chroma is sited at the left, as decoders assume.
     """
