@@ -252,6 +252,23 @@ def test_two_processes_do_not_work_on_one_film(tmp_path: Path) -> None:
     assert inner
 
 
+def test_hdr_keeps_its_static_metadata(tmp_path: Path) -> None:
+    """Mastering display (SMPTE ST 2086) and light levels (CTA-861.3) come out as they went in."""
+    display = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
+    params = f"log-level=none:hdr10=1:master-display={display}:max-cll=1000,400"
+    clip = dataclasses.replace(CLIPS["hdr.mkv"], options={"preset": "ultrafast", "x265-params": params})
+    source = make(tmp_path / "in.mkv", clip)
+    before = inspect(source)
+    assert before.hdr and set(before.side) == {"mastering", "light"}
+    run(source, tmp_path / "out.mkv")
+    after = inspect(tmp_path / "out.mkv")
+    assert after.hdr and after.bits == 10 and after.side["light"][:8] == before.side["light"][:8]
+    values = [
+        [n / d for n, d in np.frombuffer(film.side["mastering"][:80], "<i4").reshape(-1, 2)] for film in (before, after)
+    ]
+    np.testing.assert_allclose(values[0], values[1], rtol=1e-4)
+
+
 def test_the_journal_knows_the_segments(tmp_path: Path) -> None:
     source = make(tmp_path / "in.mp4", Clip(frames=12))
     found: list[dict] = []

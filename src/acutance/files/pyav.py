@@ -26,7 +26,12 @@ SAFE = {"format_whitelist": DEMUXERS, "protocol_whitelist": "file"}
 InputContainer = Any  # av.container.InputContainer: its stubs want every stream's kind spelled out
 OutputContainer = Any
 
-__all__ = ["FAULTS", "av", "open_film", "open_output", "reason", "write_error"]
+__all__ = ["FAULTS", "av", "open_film", "open_output", "reason", "version", "write_error"]
+
+
+def version() -> str:
+    """PyAV's version, which stands for those of all encoders in it."""
+    return f"av {av.__version__}"
 
 
 def open_film(path: Path) -> InputContainer:

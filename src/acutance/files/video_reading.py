@@ -172,10 +172,11 @@ def _raw(container: Any, stream: Any, film: Film, span: Span, damage: Damage) ->
             end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
         if packet is not None and packet.stream.index != stream.index:
             continue
-        if packet is None or not packet.size:
+        if packet is None or (not packet.size and packet.dts is None):
             break
         count += 1
-        yield from _decode(stream, packet, damage)
+        if packet.size:  # AVI marks a frame that is shown again by an empty packet
+            yield from _decode(stream, packet, damage)
     yield from _decode(stream, None, damage)
     if span == Span():
         damage.lost = damage.lost or _early_end(film, container, end, count)
@@ -195,7 +196,8 @@ def _decode(stream: Any, packet: Any, damage: Damage) -> Iterator[Any]:
 
 def _early_end(film: Film, container: Any, end: float, count: int) -> str:
     """What is missing at the end, by the header's own word; empty if nothing."""
-    if film.counted and count < film.frames:
+    unsure = 0 if film.counted else max(SLACK, SHORT * film.frames)
+    if (film.counted or film.container == "avi") and count < film.frames - unsure:
         return f"it ends after {count} of {film.frames} frames"
     promised = film.start + float(container.duration or 0) / 1e6
     if container.duration and end < promised - max(SLACK / float(film.rate), SHORT * promised):

@@ -162,7 +162,5 @@ def _plain_aac(stream: Any) -> Callable[[Any], list[Any]] | None:
     if stream.type == "audio" and stream.codec_context.name in ("aac", "aac_latm") and not (
         stream.codec_context.extradata
     ):  # fmt: skip
-        from av.bitstream import BitStreamFilterContext
-
-        return BitStreamFilterContext("aac_adtstoasc", stream).filter
+        return av.bitstream.BitStreamFilterContext("aac_adtstoasc", stream).filter
     return None

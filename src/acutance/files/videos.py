@@ -82,7 +82,7 @@ def inspect(path: Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Film:
             duration = float(stream.duration * stream.time_base)
         display, side = _side_data(frame)
         kind = container.format.name
-        indexed = len(stream.index_entries) if kind.startswith("mov") else stream.frames if kind == "avi" else 0
+        indexed = len(stream.index_entries) if kind.startswith("mov") else 0
         return Film(
             path=path, stream=stream.index, container=kind, width=frame.width, height=frame.height,
             pixel_format=frame.format.name, bits=max(c.bits for c in components),

@@ -12,7 +12,7 @@ import numpy as np
 from acutance.engines import EngineName, Precision
 from acutance.errors import BadInput, UsageError
 from acutance.files import images
-from acutance.files.pyav import av
+from acutance.files.pyav import version
 from acutance.files.video_codecs import check_quality, choose_codec, container_of, even, pixel_format
 from acutance.files.video_streams import CLOCKS_FROM_ANYWHERE, Companions, companions
 from acutance.files.video_writing import Encoding
@@ -121,7 +121,7 @@ def draw_up(source: Path, target: Path, upscaler: Upscaler, settings: FilmSettin
         precision=precision, encoding=asdict(encoding), container=container, segment=settings.segment,
         deinterlace=settings.deinterlace == "on" or (settings.deinterlace == "auto" and film.interlaced),
         denoise_grain=settings.denoise_grain, stabilise_time=settings.stabilise_time, first=first, stop=stop,
-        libraries=f"av {av.__version__}",
+        libraries=version(),
     )  # fmt: skip
     others = companions(film, container)
     notes = tuple(_notes(film, plan, losses, others))
