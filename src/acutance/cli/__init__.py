@@ -6,7 +6,20 @@ import sys
 
 import typer
 
-from acutance.cli import console, datasets, doctor, evaluate, models, prepare, reproduce, study, train, upscale
+from acutance.cli import (
+    console,
+    datasets,
+    doctor,
+    evaluate,
+    models,
+    prepare,
+    preview,
+    remaster,
+    reproduce,
+    study,
+    train,
+    upscale,
+)
 from acutance.errors import AcutanceError
 
 app = typer.Typer(
@@ -19,6 +32,8 @@ app = typer.Typer(
 )
 COMMANDS = {
     upscale.upscale: "Enlarge pictures.",
+    remaster.remaster: "Enlarge a film.",
+    preview.preview: "Show a few seconds of a film before and after.",
     doctor.doctor: "Say what this machine can do.",
     evaluate.evaluate: "Measure models, or any pictures, on test sets.",
     reproduce.reproduce: "Measure published figures again.",
