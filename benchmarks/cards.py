@@ -1,6 +1,6 @@
 """Scores and example crops of the model cards, from stored results and photographs that nothing was trained on.
 
-Usage: python benchmarks/cards.py PHOTOS  (the training photographs: elementary/ and popos/ hold two that were held out)
+Usage: python benchmarks/cards.py PHOTOS  (the training photographs: elementary/ holds one that was held out)
 Reads results/quality.json, as `acutance evaluate --out` writes it.
 """
 
@@ -26,8 +26,8 @@ from acutance.models.store import CARDS
 
 DOCS = Path(__file__).parents[1] / "docs" / "cards"
 SIDE = 144
-# Held out of training: Unsplash, public domain; and scikit-image's astronaut, NASA, public domain.
-PLACES = (("elementary/Cheng_Feng.jpg", 620, 380), ("popos/jake-hills-36605.jpg", 640, 420), ("", 170, 60))
+# Held out of training (Unsplash); scikit-image's cat (CC0) and astronaut (NASA, public domain).
+PLACES = (("elementary/Cheng_Feng.jpg", 620, 380), ("chelsea", 148, 64), ("astronaut", 170, 60))
 
 
 def scores(name: str) -> str:
@@ -46,7 +46,7 @@ def examples(name: str, photos: Path) -> Image.Image:
     """Rows of bicubic, the model, the original; twice as large, pixel by pixel."""
     rows = []
     for file, x, y in PLACES:
-        hr = modcrop(read_rgb8(photos / file) if file else data.astronaut(), 4)
+        hr = modcrop(read_rgb8(photos / file) if "/" in file else getattr(data, file)(), 4)
         lr = downscale(hr, 4)
         cut = np.s_[y : y + SIDE, x : x + SIDE]
         rows.append(np.concatenate([p[cut] for p in (upscale(lr, 4), Upscaler(name)(lr), hr)], axis=1))

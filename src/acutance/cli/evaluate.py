@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import shlex
 import sys
 import time
@@ -142,13 +141,7 @@ def _receipt(methods: Sequence[Method], benches: Sequence[Path]) -> dict[str, st
     from acutance.files import images, machine
     from acutance.measuring.pairs import find_pairs
 
-    rows = {
-        "command": shlex.join(["acutance", *sys.argv[1:]]),
-        "date": datetime.date.today().isoformat(),
-        "machine": f"{machine.processor()}, {machine.cores()} cores, {' '.join(machine.instructions())}",
-        "versions": ", ".join(f"{name} {number}" for name, number in machine.versions().items()),
-        "commit": machine.commit() or "an installed package, not a checkout",
-    }
+    rows = {"command": shlex.join(["acutance", *sys.argv[1:]]), **machine.receipt()}
     for method in methods:
         rows[method.name] = ", ".join(f"{label} {value}" for label, value in method.facts.items())
     for bench in benches:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import importlib.metadata
 import os
 import platform
@@ -51,6 +52,16 @@ def commit() -> str:
     except OSError:  # no git
         return ""
     return found.stdout.strip() if found.returncode == 0 else ""
+
+
+def receipt() -> dict[str, str]:
+    """Date, machine, versions and commit, as text for reports."""
+    return {
+        "date": datetime.date.today().isoformat(),
+        "machine": f"{processor()}, {cores()} cores, {' '.join(instructions())}",
+        "versions": ", ".join(f"{name} {number}" for name, number in versions().items()),
+        "commit": commit() or "an installed package, not a checkout",
+    }
 
 
 def _cpuinfo() -> list[str]:
