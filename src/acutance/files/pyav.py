@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from acutance.errors import BadInput, ResourceError, UsageError
-from acutance.files.atomic import resource_error
 
 os.environ.setdefault("SVT_LOG", "1")  # errors only; SVT-AV1 otherwise prints its settings on every start
 
@@ -26,7 +27,7 @@ SAFE = {"format_whitelist": DEMUXERS, "protocol_whitelist": "file"}
 InputContainer = Any  # av.container.InputContainer: its stubs want every stream's kind spelled out
 OutputContainer = Any
 
-__all__ = ["FAULTS", "av", "open_film", "open_output", "reason", "version", "write_error"]
+__all__ = ["FAULTS", "av", "open_film", "open_output", "reason", "version", "writing"]
 
 
 def version() -> str:
@@ -55,10 +56,7 @@ def open_film(path: Path) -> InputContainer:
 
 def open_output(path: Path, file_format: str, **options: str) -> OutputContainer:
     """Open ``path`` for writing as ``file_format`` (libavformat's name)."""
-    try:
-        return av.open(_url(path), "w", format=file_format, options=options)
-    except OSError as error:
-        raise resource_error(error, path) from error
+    return av.open(_url(path), "w", format=file_format, options=options)
 
 
 def _url(path: Path) -> str:
@@ -72,8 +70,14 @@ def reason(error: BaseException) -> str:
     return str(text).splitlines()[0].strip().rstrip(".").lower()
 
 
-def write_error(error: BaseException, path: Path) -> ResourceError:
-    """A failure while writing ``path``, as one line with a remedy."""
-    if isinstance(error, OSError):
-        return resource_error(error, path)
-    return ResourceError(f"{path}: cannot be written ({reason(error)}); choose another --codec or container")
+@contextlib.contextmanager
+def writing(what: str) -> Iterator[None]:
+    """Turn libav's failures to write ``what`` into one line; those of the disk pass, for who knows the final name."""
+    try:
+        yield
+    except OSError:
+        raise
+    except FAULTS as error:
+        raise ResourceError(
+            f"{what}: cannot be written ({reason(error)}); choose another --codec or container"
+        ) from error

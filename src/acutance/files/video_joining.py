@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from acutance.errors import AcutanceError
-from acutance.files.pyav import FAULTS, av, open_film, open_output, write_error
+from acutance.files.pyav import FAULTS, av, open_film, open_output, writing
 from acutance.files.video_streams import (
     Companions,
     Tally,
@@ -19,6 +19,7 @@ from acutance.files.video_streams import (
     beginning,
     copied_packets,
     film_metadata,
+    packet_time,
     stream_metadata,
 )
 from acutance.files.video_writing import read_segment
@@ -38,8 +39,10 @@ class Piece:
 
 @dataclass(frozen=True, kw_only=True)
 class Joined:
-    """A finished film, as read back: frames, copied packets of other streams, seconds, and remarks."""
+    """A finished film, as read back: frames, copied packets of other streams, seconds, remarks, and how many damaged
+    packets of other streams were left out."""
 
+    refused: int
     frames: int
     packets: int
     duration: float
@@ -73,26 +76,23 @@ class Assembly:
 def join(assembly: Assembly, path: Path) -> dict[int, Tally]:
     """Write the film to ``path``; what was copied of each other stream, by its number in ``path``."""
     film = assembly.film
-    try:
-        with ExitStack() as stack:
-            source = stack.enter_context(open_film(film.path))
-            target = stack.enter_context(open_output(path, assembly.container))
-            video, others = _lay_out(assembly, source, target, stack)
-            tallies = {stream.index: Tally() for stream in others.values()}
-            companions = copied_packets(source, tuple(others), assembly.window)
-            waiting = next(companions, None)  # the next packet of another stream, with its number
-            for packet in video_packets(assembly):
-                time = packet.dts * packet.time_base
-                packet.stream = video
-                while waiting is not None and _time(waiting[1]) - assembly.shift <= time:
-                    _copy(target, waiting[1], others[waiting[0]], tallies, assembly.shift)
-                    waiting = next(companions, None)
-                target.mux(packet)
-            while waiting is not None:
+    with writing(f"{film.path}: the finished film"), ExitStack() as stack:
+        source = stack.enter_context(open_film(film.path))
+        target = stack.enter_context(open_output(path, assembly.container))
+        video, others = _lay_out(assembly, source, target, stack)
+        tallies = {stream.index: Tally() for stream in others.values()}
+        companions = copied_packets(source, tuple(others), assembly.window)
+        waiting = next(companions, None)  # the next packet of another stream, with its number
+        for packet in video_packets(assembly):
+            time = packet.dts * packet.time_base
+            packet.stream = video
+            while waiting is not None and _time(waiting[1]) - assembly.shift <= time:
                 _copy(target, waiting[1], others[waiting[0]], tallies, assembly.shift)
                 waiting = next(companions, None)
-    except FAULTS as error:
-        raise write_error(error, path) from error
+            target.mux(packet)
+        while waiting is not None:
+            _copy(target, waiting[1], others[waiting[0]], tallies, assembly.shift)
+            waiting = next(companions, None)
     return tallies
 
 
@@ -132,19 +132,33 @@ def _chapters(assembly: Assembly, source: Any) -> Iterator[dict[str, Any]]:
 
 
 def _time(packet: Any) -> Fraction:
+    if packet is None:
+        return Fraction(0)
     ticks = packet.dts if packet.dts is not None else packet.pts
     return Fraction(0) if ticks is None else ticks * packet.time_base
 
 
 def _copy(target: Any, packet: Any, stream: Any, tallies: dict[int, Tally], shift: Fraction) -> None:
-    tallies[stream.index].add(packet, shift)
+    """Copy one packet; one that is damaged (or ``None``), so that no container takes it, is counted."""
+    tally = tallies[stream.index]
+    if packet is None:
+        tally.refused += 1
+        return
+    data, time = bytes(packet), packet_time(packet, shift)
     ticks = round(shift / packet.time_base)
     if packet.pts is not None:
         packet.pts -= ticks
     if packet.dts is not None:
         packet.dts -= ticks
     packet.stream = stream
-    target.mux(packet)
+    try:
+        target.mux(packet)
+    except OSError:
+        raise
+    except FAULTS:
+        tally.refused += 1
+    else:
+        tally.add(data, time)
 
 
 def video_packets(assembly: Assembly) -> Iterator[Any]:
@@ -178,7 +192,7 @@ def verify(assembly: Assembly, path: Path, tallies: dict[int, Tally]) -> Joined:
         video = next(s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic)
         for packet in packets(container, *container.streams):
             if packet.stream.index in found and packet.size:
-                found[packet.stream.index].add(packet)
+                found[packet.stream.index].add(bytes(packet), packet_time(packet))
             if packet.stream.index != video.index or not packet.size:
                 continue
             wanted = next(expected, None)
@@ -199,7 +213,10 @@ def verify(assembly: Assembly, path: Path, tallies: dict[int, Tally]) -> Joined:
         _same(path, number, tally, found[number], offset or 0.0)
     if offset is not None and abs(offset) > TOLERANCE:
         notes.append(f"everything begins {offset * 1000:.0f} ms later: the container has no times before zero")
-    return Joined(frames=frames, packets=sum(t.count for t in found.values()), duration=end, notes=tuple(notes))
+    refused = sum(tally.refused for tally in tallies.values())
+    return Joined(
+        refused=refused, frames=frames, packets=sum(t.count for t in found.values()), duration=end, notes=tuple(notes)
+    )
 
 
 def _same(path: Path, number: int, wanted: Tally, found: Tally, offset: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,9 @@ from acutance.files.video_fields import LEAD, Deinterlacer
 from acutance.files.videos import Film
 
 RUN_UP = 2.0  # seconds decoded before a frame in the middle: a decoder's first frames can be broken
-SHORT, SLACK = 0.01, 5  # share of the promised length, and frames, by which a film may end early unnoticed
+SHORT, SLACK = 0.001, 3  # share of the promised length, and frames, by which a film may end early unnoticed
+
+REGULAR = 0.95  # share of equal steps from which on a film counts as one of constant rate
 
 
 @dataclass(frozen=True)
@@ -203,6 +205,22 @@ def _early_end(film: Film, container: Any, end: float, count: int) -> str:
     if container.duration and end < promised - max(SLACK / float(film.rate), SHORT * promised):
         return f"it ends at {end:.1f} s of {promised:.1f} s"
     return ""
+
+
+def missing(pts: Sequence[int]) -> int:
+    """How many frames seem to be missing within a film of constant rate; 0 for a film whose rate varies.
+
+    >>> missing([*range(0, 1000, 10), *range(1030, 2000, 10)]), missing([0, 10, 40, 50, 90])
+    (3, 0)
+    """
+    steps = np.diff(np.asarray(pts, np.int64))
+    if not len(steps):
+        return 0
+    usual = float(np.median(steps))
+    regular = np.abs(steps - usual) <= max(1.0, 0.05 * usual)
+    if usual < 3 or regular.mean() < REGULAR:
+        return 0
+    return int(sum(round(step / usual) - 1 for step in steps[steps > 1.5 * usual]))
 
 
 class _Clock:

@@ -27,21 +27,27 @@ class Companions:
 
 @dataclass
 class Tally:
-    """What was copied of one stream: packets, SHA-256 of their bytes, and the first and the last time, seconds."""
+    """What was copied of one stream: packets, SHA-256 of their bytes, and the first and the last time, seconds.
+    ``refused``: packets too damaged to be copied."""
 
     count: int = 0
+    refused: int = 0
     digest: Any = field(default_factory=hashlib.sha256)
     first: float | None = None
     last: float = 0.0
 
-    def add(self, packet: Any, shift: Fraction = Fraction(0)) -> None:
-        """Count one packet, whose time is ``shift`` seconds later in the new film."""
+    def add(self, data: bytes, time: float | None) -> None:
+        """Count one packet by its bytes and its time in the new film."""
         self.count += 1
-        self.digest.update(packet)
-        if packet.pts is not None:
-            time = float(packet.pts * packet.time_base - shift)
+        self.digest.update(data)
+        if time is not None:
             self.first = time if self.first is None else min(self.first, time)
             self.last = max(self.last, time)
+
+
+def packet_time(packet: Any, shift: Fraction = Fraction(0)) -> float | None:
+    """When a packet is shown, in seconds, ``shift`` earlier than it says."""
+    return None if packet.pts is None else float(packet.pts * packet.time_base - shift)
 
 
 def companions(film: Film, container_format: str) -> Companions:
@@ -129,8 +135,9 @@ def beginning(film: Film, first: int | None) -> Fraction:
 
 def copied_packets(
     source: Any, numbers: tuple[int, ...], window: tuple[Fraction | None, Fraction | None]
-) -> Iterator[tuple[int, Any]]:
-    """Number and packet, for all packets of streams ``numbers`` that begin within ``window`` (seconds)."""
+) -> Iterator[tuple[int, Any | None]]:
+    """Number and packet, for all packets of streams ``numbers`` that begin within ``window`` (seconds); ``None`` for
+    one that is too damaged."""
     streams = [source.streams[n] for n in numbers if source.streams[n].type != "attachment"]
     if not streams:
         return
@@ -144,8 +151,13 @@ def copied_packets(
             continue
         number, base = packet.stream.index, packet.time_base
         convert: Callable[[Any], list[Any]] = filters.get(number, _as_it_is)
-        for each in convert(packet):
-            each.time_base = base
+        try:
+            converted = convert(packet)
+        except FAULTS:
+            converted = [None]
+        for each in converted:
+            if each is not None:
+                each.time_base = base
             yield number, each
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from acutance.errors import AcutanceError
-from acutance.files.pyav import FAULTS, av, open_film, open_output, write_error
+from acutance.files.pyav import av, open_film, open_output, writing
 from acutance.files.video_codecs import CODECS, encoder_options
 from acutance.files.video_colour import BT709, RGB, FromRgb
 from acutance.files.videos import Film
@@ -59,28 +59,29 @@ def segment_writer(
     times: those are given back when segments are joined. ``file_format``: of a clip that is no segment."""
     rate = min(film.rate, Fraction(MOST_FRAMES)).limit_denominator(1 << 16)
     number = 0
-    container = open_output(path, file_format or segment_format(encoding), avoid_negative_ts="disabled")
+    what = f"{film.path}: a segment"
+    with writing(what):
+        container = open_output(path, file_format or segment_format(encoding), avoid_negative_ts="disabled")
     try:
-        stream = _stream(container, film, encoding, convert, rate)
+        with writing(what):
+            stream = _stream(container, film, encoding, convert, rate)
 
         def write(rgb: np.ndarray) -> None:
             nonlocal number
-            frame = convert(rgb)
-            frame.pts, frame.time_base = number, 1 / rate
-            number += 1
-            for packet in stream.encode(frame):
-                container.mux(packet)
+            with writing(what):
+                frame = convert(rgb)
+                frame.pts, frame.time_base = number, 1 / rate
+                number += 1
+                for packet in stream.encode(frame):
+                    container.mux(packet)
 
         yield write
-        for packet in stream.encode(None):
-            container.mux(packet)
-    except FAULTS as error:
-        raise write_error(error, path) from error
+        with writing(what):
+            for packet in stream.encode(None):
+                container.mux(packet)
     finally:
-        try:
+        with writing(what):
             container.close()
-        except FAULTS as error:
-            raise write_error(error, path) from error
 
 
 def _stream(container: Any, film: Film, encoding: Encoding, convert: FromRgb, rate: Fraction) -> Any:

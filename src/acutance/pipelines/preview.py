@@ -89,7 +89,7 @@ def cut_out(width: int, height: int) -> tuple[int, int, int, int]:
     """Left, top, width and height of the middle, of the film's shape and at most ``AREA`` pixels.
 
     >>> cut_out(1920, 1080), cut_out(176, 144)
-    ((776, 436, 368, 208), (0, 0, 176, 144))
+    ((776, 440, 368, 200), (0, 0, 176, 144))
     """
     shrink = min(1.0, math.sqrt(AREA / (width * height)))
     if shrink == 1.0:

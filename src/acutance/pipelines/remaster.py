@@ -7,10 +7,9 @@ folder; a stop loses the one that was being made. Nothing gets the final name be
 from __future__ import annotations
 
 import itertools
-import shutil
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,18 +18,18 @@ import numpy as np
 
 from acutance.errors import AcutanceError, BadInput, Interrupted, UsageError
 from acutance.files import limits
-from acutance.files.atomic import atomic_path, resource_error, sync_folder
-from acutance.files.locks import claim
+from acutance.files.atomic import atomic_path
 from acutance.files.video_colour import white
 from acutance.files.video_joining import Assembly, Joined, Piece, join, verify
-from acutance.files.video_reading import Damage, Frame, Span, read_frames
-from acutance.files.video_writing import converter, read_segment, segment_format, segment_writer
+from acutance.files.video_reading import Damage, Frame, Span, missing, read_frames
+from acutance.files.video_writing import converter, read_segment, segment_writer
 from acutance.pipelines.conveyor import ahead
 from acutance.pipelines.film import FilmSettings, Project, draw_up
 from acutance.pipelines.frames import enlarge_frames, once_each
 from acutance.pipelines.journal import Journal
 from acutance.pipelines.plan import units
 from acutance.pipelines.preparation import look_back, prepared
+from acutance.pipelines.segments import finished, segment_path, sweep, work_folder
 from acutance.pipelines.strips import Layout
 from acutance.pipelines.upscale import Event, Upscaler
 
@@ -71,21 +70,22 @@ def remaster(
     unit = project.plan.sha256
     if target.exists() and not settings.overwrite:
         if journal.holds(target, unit):
-            _sweep(project.folder)
+            sweep(project.folder)
             return {"status": "kept", **facts, "damage": journal.facts(target).get("damage", "")}
         raise UsageError(f"{target}: exists and was made with another plan or by another program; use --overwrite")
     on_event({"event": "plan", **facts, "notes": list(project.notes), "frames": project.frames})
-    with _work_folder(project.folder):
+    with work_folder(project.folder):
         segments = Journal(project.folder)
-        done = _finished(project, segments)
+        done = finished(project, segments)
         ran = 0
         if not done or not done[-1]["last"]:
             ran = _make_segments(project, upscaler, segments, done, on_event, cancelled)
-        joined = _join(project, done, lambda size: journal.commit(target.name, unit, size, damage=done[-1]["damage"]))
-    _sweep(project.folder)
+        found: dict[str, str] = {}
+        joined = _join(project, done, found, lambda size: journal.commit(target.name, unit, size, **found))
+    sweep(project.folder)
     return {
         "status": "done", **facts, "frames": joined.frames, "run": ran, "duration": round(joined.duration, 3),
-        "copied_packets": joined.packets, "segments": len(done), "damage": done[-1]["damage"],
+        "copied_packets": joined.packets, "segments": len(done), **found,
         "notes": [*project.notes, *done[-1]["notes"], *joined.notes],
         "seconds": round(time.perf_counter() - begin, 3),
     }  # fmt: skip
@@ -99,51 +99,6 @@ def _facts(project: Project) -> dict[str, Any]:
         "preset": project.encoding.preset, "plan": project.plan.sha256, "engine": project.plan.engine,
         "precision": project.plan.precision,
     }  # fmt: skip
-
-
-@contextmanager
-def _work_folder(folder: Path) -> Iterator[None]:
-    """The folder of a plan's segments, for one process at a time."""
-    try:
-        new = not folder.is_dir()
-        folder.mkdir(parents=True, exist_ok=True)
-        if new:
-            sync_folder(folder.parent)
-        with open(folder / "lock", "ab") as lock:
-            claim(lock, folder / "lock")
-            yield
-    except OSError as error:
-        raise resource_error(error, folder) from error
-
-
-def _sweep(folder: Path) -> None:
-    """Remove the segments of a film that is done; the journal goes first, so that no half of them is trusted."""
-    if folder.is_dir():
-        Journal(folder).path.unlink(missing_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _finished(project: Project, journal: Journal) -> list[dict[str, Any]]:
-    """The journal's facts of the segments that stand whole on disk, from the first one on."""
-    done: list[dict[str, Any]] = []
-    for number, unit in enumerate(units(project.plan)):
-        path = _segment_path(project, number)
-        if not journal.holds(path, unit):
-            break
-        facts = journal.facts(path)
-        try:
-            if read_segment(path).sha256 != facts["sha256"]:
-                break
-        except AcutanceError:
-            break
-        done.append(facts)
-        if facts["last"]:
-            break
-    return done
-
-
-def _segment_path(project: Project, number: int) -> Path:
-    return project.folder / f"{number:06d}.{segment_format(project.encoding)}"
 
 
 def _make_segments(
@@ -194,7 +149,7 @@ class _Maker:
     def segment(self) -> dict[str, Any]:
         """Write the next segment and its line in the journal; the facts of that line."""
         project, number, facts = self.project, len(self.done), {}
-        path = _segment_path(project, number)
+        path = segment_path(project, number)
         unit = next(itertools.islice(units(project.plan), number, None))
 
         def commit(size: int) -> None:
@@ -215,7 +170,7 @@ class _Maker:
                 "damage": "", "notes": [],
             }  # fmt: skip
             if self.waiting is None:
-                facts |= self._findings(facts["counts"])
+                facts |= self._findings(facts["counts"], facts["pts"])
         return facts
 
     def _write(self, write: Callable[[np.ndarray], None]) -> list[Frame]:
@@ -239,11 +194,14 @@ class _Maker:
             "total": max(self.project.frames, self.made), "rate": now / max(time.monotonic() - self.begin, 1e-6),
         })  # fmt: skip
 
-    def _findings(self, counts: list[int]) -> dict[str, Any]:
+    def _findings(self, counts: list[int], pts: list[int]) -> dict[str, Any]:
         """Damage and remarks, known when all is read."""
         undecodable, patched, retimed = counts
         damage = replace(self.damage, undecodable=undecodable, patched=patched)
         notes = [f"{retimed} frames had no time or ran backwards, and were given one"] if retimed else []
+        times = [time for entry in self.done for time in entry["pts"]] + pts
+        if gaps := missing(times):
+            notes.append(f"{gaps} frames seem to be missing inside: there are gaps between the times")
         if self.damage.resized:
             size = f"{self.project.film.width}x{self.project.film.height}"
             notes.append(f"frames of {', '.join(sorted(self.damage.resized))} were resized to {size} as they came")
@@ -284,10 +242,10 @@ def _size(project: Project) -> tuple[int, int]:
     return project.film.height, project.film.width
 
 
-def _join(project: Project, done: list[dict[str, Any]], commit: Callable[[int], None]) -> Joined:
-    """Put the film together beside its final name, read it back, and only then name it."""
+def _join(project: Project, done: list[dict[str, Any]], found: dict[str, str], commit: Callable[[int], None]) -> Joined:
+    """Put the film together beside its final name, read it back, and only then name it. Fills in ``damage``."""
     pieces = tuple(
-        Piece(_segment_path(project, number), tuple(entry["pts"]), entry["delay"]) for number, entry in enumerate(done)
+        Piece(segment_path(project, number), tuple(entry["pts"]), entry["delay"]) for number, entry in enumerate(done)
     )
     assembly = Assembly(
         film=project.film, pieces=pieces, companions=project.companions, container=project.plan.container,
@@ -296,4 +254,7 @@ def _join(project: Project, done: list[dict[str, Any]], commit: Callable[[int], 
     needed = sum(piece.path.stat().st_size for piece in pieces)
     limits.check_room(project.target.parent, needed, "the finished film")
     with atomic_path(project.target, commit) as temporary:
-        return verify(assembly, temporary, join(assembly, temporary))
+        joined = verify(assembly, temporary, join(assembly, temporary))
+        left_out = f"{joined.refused} packets of other streams are too damaged to be copied" if joined.refused else ""
+        found["damage"] = ", ".join(filter(None, [done[-1]["damage"], left_out]))
+    return joined
