@@ -245,6 +245,6 @@ def test_a_full_disk_and_then_room(film: Path, tmp_path: Path, expected: list[st
 
 
 def test_errors_while_writing_name_the_file(film: Path, tmp_path: Path) -> None:
-    with pytest.raises((ResourceError, DiskFull), match="cannot be (read|written)"):
+    with pytest.raises((ResourceError, DiskFull), match=r"cannot be (read|written)"):
         (tmp_path / "file").write_text("x")
         remaster(film, tmp_path / "file" / "nowhere" / "out.mp4", ToyUpscaler())
