@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -149,6 +150,8 @@ def serve(
         raise UsageError('serving needs FastAPI; install it with: pip install "acutance[serve]"') from error
     if address is not None and not address.startswith(("http://", "https://")):
         raise UsageError(f"--address {address}: is not an address; it begins with https:// or http://")
+    if address is not None and urlsplit(address).path.strip("/"):
+        raise UsageError(f"--address {address}: the pages need a host of their own; leave out what follows its name")
     plan = load(study)
     check_pictures(plan)
     store = Store(plan)
@@ -247,4 +250,4 @@ def _write(path: Path, content: str) -> None:
     except OSError as error:
         raise resource_error(error, path) from error
     with atomic_path(path) as temporary:
-        temporary.write_text(content)
+        temporary.write_text(content, encoding="utf-8")

@@ -44,14 +44,18 @@ def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
 
 def commit() -> str:
     """The commit this code stands at, or an empty string outside a checkout."""
+    here = Path(__file__)
+    if not _git(here.parent, "ls-files", "--error-unmatch", here.name):  # installed inside somebody's own checkout
+        return ""
+    return _git(here.parent, "describe", "--always", "--dirty", "--abbrev=12")
+
+
+def _git(folder: Path, *arguments: str) -> str:
     try:
-        found = subprocess.run(
-            ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
     except OSError:  # no git
         return ""
-    return found.stdout.strip() if found.returncode == 0 else ""
+    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def receipt() -> dict[str, str]:

@@ -89,7 +89,7 @@ def save(study: Study) -> None:
     """Write ``study.json``, last of all: a folder without it is not yet a study."""
     secret(study.folder)
     with atomic_path(study.folder / "study.json") as temporary:
-        temporary.write_text(_text(study) + "\n")
+        temporary.write_text(_text(study) + "\n", encoding="utf-8")
 
 
 def load(folder: Path) -> Study:
@@ -98,7 +98,7 @@ def load(folder: Path) -> Study:
     if not path.is_file():
         raise UsageError(f"{folder}: is not a study (no study.json); make one with: acutance study new {folder} ...")
     try:
-        plan: dict[str, Any] = json.loads(path.read_text())
+        plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         version = plan.pop("format")
         plan["pictures"] = tuple(Shown(**each) for each in plan["pictures"])
         plan["examples"] = tuple(Example(**each) for each in plan["examples"])

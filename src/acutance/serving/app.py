@@ -45,8 +45,18 @@ def create(
         app.include_router(router)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid)
-    public = urlsplit(address).netloc if address else ""
+    public = _origin(address) if address else ""
     return Guard(app, names=LOCAL | names, limits=limits or Limits(), public=public)
+
+
+def _origin(address: str) -> str:
+    """Host and port as a browser names them: without the port its scheme has anyway.
+
+    >>> _origin("https://a.example:443/"), _origin("http://a.example:8080")
+    ('a.example', 'a.example:8080')
+    """
+    parts = urlsplit(address)
+    return parts.netloc.removesuffix({"https": ":443", "http": ":80"}[parts.scheme])
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -62,7 +62,10 @@ def _evened(given: Answers) -> np.ndarray:
 
 def _groups(study: Study) -> list[str | None]:
     """The test sets, and None for all pictures where every version has all of them."""
-    sets: list[str | None] = list(study.sets)
+    sets: list[str | None] = [
+        name for name in study.sets
+        if study.kind == "scores" or any(p.set == name and len(p.files) > 1 for p in study.pictures)
+    ]  # fmt: skip
     if len(sets) == 1:
         return sets
     whole = all(len(picture.files) == len(study.versions) for picture in study.pictures)

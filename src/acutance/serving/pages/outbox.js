@@ -6,7 +6,7 @@ const LONGEST = 8000; // between two tries
 export const wait = (time) => new Promise((done) => setTimeout(done, time));
 
 export class Outbox {
-  // onLine(good) tells of a line lost or found; onTwice() of a step that was answered elsewhere.
+  // onLine(good) tells of a line lost or found; onTwice(status) of an answer that was not taken.
   constructor(base, onLine, onTwice) {
     this.base = base;
     this.prefix = `acutance${base}/`;
@@ -61,7 +61,8 @@ export class Outbox {
     for (let keys = this.waiting(); keys.length; keys = this.waiting()) {
       const text = this.text(keys[0]);
       const status = text === null ? 200 : await this.post(text); // null: another window has sent it
-      if (status === 200 || status === 409 || status === 404 || status === 422) {
+      if (status === 404) return this.onTwice(status); // another study at this address just now: all is kept
+      if (status === 200 || status === 409 || status === 422) {
         this.drop(keys[0]);
         this.onLine(true);
         pause = 500;

@@ -17,6 +17,7 @@ let queue = []; // steps still to do in this session
 let doing = null; // the step on the desk
 let before = null; // the one answered last, for a correction
 let correcting = false;
+let turns = 0; // of showing a step; only the latest one is shown
 let busy = true; // between pictures no key counts
 let since = 0;
 let keys = {}; // what a key does on the screen at hand
@@ -58,10 +59,10 @@ function ask(text) {
   say(notice);
 }
 
-async function answeredElsewhere() {
+async function answeredElsewhere(status) {
   if (await refresh()) {
     await next();
-    say("Answered in another window already; going on.", 5000);
+    if (status === 409) say("Answered in another window already; going on.", 5000);
   }
 }
 
@@ -75,6 +76,7 @@ async function refresh() {
       const sent = outbox.items(); // answered here, on their way
       queue = state.items.filter(({ item }) => !sent.has(item));
       doing = before = null;
+      correcting = false;
       line("state", true);
       return true;
     } catch {
@@ -87,9 +89,11 @@ async function refresh() {
 // ---- pictures ------------------------------------------------------------------------------------
 
 async function put(step, from) {
+  const turn = ++turns;
   busy = true;
   stage.clear();
   const [images] = await Promise.all([shelf.take(step), wait(from ? BLANK : 0)]);
+  if (turn !== turns) return; // another step has taken its place
   images.forEach((image, side) => {
     image.alt = images.length > 1 ? ["the first picture", "the second picture"][side] : "the picture to judge";
   });
@@ -167,7 +171,7 @@ async function answer(value) {
   one("answers").children[value - 1].classList.add("chosen");
   outbox.put({
     item: doing.item, answer: value, attempt: crypto.getRandomValues(new Uint32Array(4)).join("-"),
-    seconds: Math.round(performance.now() - since) / 1000, zoom: stage.zoom, correct: correcting,
+    seconds: Math.min(Math.round(performance.now() - since) / 1000, 86400), zoom: stage.zoom, correct: correcting,
   });
   before = doing;
   correcting = false;
