@@ -16,7 +16,10 @@ from acutance.files.video_colour import to_rgb
 from acutance.files.video_fields import LEAD, Deinterlacer
 from acutance.files.videos import Film
 
-RUN_UP = 2.0  # seconds decoded before a frame in the middle: a decoder's first frames can be broken
+# Seconds decoded before a frame in the middle: a decoder's first frames can be broken, and a jump within a transport
+# stream may end between two key frames, after which nothing comes up to the next. None: from the film's beginning.
+RUN_UPS = (2.0, 20.0, None)
+MARGIN = LEAD + 16  # frames that must have come before the one that is wanted
 SHORT, SLACK = 0.001, 3  # share of the promised length, and frames, by which a film may end early unnoticed
 
 REGULAR = 0.95  # share of equal steps from which on a film counts as one of constant rate
@@ -66,8 +69,8 @@ class Damage:
         return ", ".join([*parts, *([self.lost] if self.lost else [])])
 
 
-class Lost(Exception):
-    """The frame to go on from was not met where it should be."""
+class Lost(BadInput):
+    """The frame to begin with was not met where it should be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,23 +87,32 @@ def read_frames(
     """Yield frames with whether they are new.
 
     ``after``: the time and CRC-32 of the last frame that is done; then up to ``lead`` frames before it and
-    itself come first, marked as not new, the very ones an uninterrupted reading gave. Raises ``BadInput``.
+    itself come first, marked as not new, the very ones an uninterrupted reading gave. Raises ``BadInput``, and
+    ``Lost`` before the first frame if the one to go on from is not there.
     """
-    if after is None:
-        yield from ((frame, True) for frame in _decoded(film, span, damage, deinterlace, span.first))
-        return
-    for begin in (after[0], None):  # by a jump; if that does not lead to the same frame, from the beginning
+    wanted = after[0] if after is not None else span.first
+    for run_up in RUN_UPS if wanted is not None else (None,):  # if a jump does not lead there, from further back
+        begin = None
+        if run_up is not None and wanted is not None:
+            begin = wanted - round(run_up / film.time_base) - MARGIN * film.step
+        damage.clear()
         try:
-            frames = _decoded(film, span, damage, deinterlace, begin)
-            before = _passed_over(frames, after, lead, whole=begin is None, first=span.first)
+            frames = _decoded(film, span, damage, deinterlace, begin, fresh=after is None)
+            if after is not None:
+                before = _passed_over(frames, after, lead, whole=begin is None, first=span.first)
+                damage.clear()  # what was found before belongs to what is done
+                first = None
+            else:
+                before, first = [], next(frames, None)
         except Lost:
-            damage.clear()
             continue
-        damage.clear()  # what was found before belongs to what is done
         yield from ((frame, False) for frame in before)
+        if first is not None:
+            yield first, True
+            del first
         yield from ((frame, True) for frame in frames)
         return
-    raise BadInput(f"{film.path}: the frame at which the work was interrupted is not met again; use --overwrite")
+    raise Lost(f"{film.path}: the frame at which the work was interrupted is not met again; begin anew")
 
 
 def _passed_over(
@@ -121,18 +133,23 @@ def _passed_over(
     raise Lost
 
 
-def _decoded(film: Film, span: Span, damage: Damage, deinterlace: bool, begin: int | None) -> Iterator[Frame]:
-    """Frames within ``span``; decoding begins well before ``begin``, or with the file."""
+def _decoded(
+    film: Film, span: Span, damage: Damage, deinterlace: bool, begin: int | None, *, fresh: bool
+) -> Iterator[Frame]:
+    """Frames within ``span``; reading begins at ``begin``, or with the film. Raises ``Lost`` if that yields nothing or,
+    for the ``fresh`` beginning of an excerpt, begins too late for its first frame."""
     size = (film.width, film.height)
     times: deque[tuple[int, int]] = deque()
     with open_film(film.path) as container:
         stream = container.streams[film.stream]
         stream.thread_type = "AUTO"
         if begin is not None:
-            _seek(container, stream, begin - round(RUN_UP / film.time_base) - (LEAD + 16) * film.step)
+            _seek(container, stream, begin)
         fields = Deinterlacer(stream) if deinterlace else None
         clock = _Clock(film.step)
-        for raw in _raw(container, stream, film, span, damage):
+        for raw in _raw(container, stream, film, damage, whole=span == Span(), jumped=begin is not None):
+            if begin is not None and clock.last is None and not _early_enough(raw, film, span, fresh):
+                raise Lost
             if raw is not None:
                 if span.stop is not None and raw.pts is not None and raw.pts >= span.stop + (LEAD + 1) * film.step:
                     raw = None  # nothing that is wanted follows
@@ -153,6 +170,13 @@ def _decoded(film: Film, span: Span, damage: Damage, deinterlace: bool, begin: i
                 return
 
 
+def _early_enough(raw: Any, film: Film, span: Span, fresh: bool) -> bool:
+    """Whether ``raw``, the first frame after a jump, is of use; ``None``: there was no frame."""
+    if raw is None or raw.pts is None:
+        return False
+    return not fresh or span.first is None or raw.pts <= span.first - MARGIN * film.step
+
+
 def _seek(container: Any, stream: Any, ticks: int) -> None:
     try:
         container.seek(ticks, stream=stream)
@@ -160,8 +184,9 @@ def _seek(container: Any, stream: Any, ticks: int) -> None:
         container.seek(0)
 
 
-def _raw(container: Any, stream: Any, film: Film, span: Span, damage: Damage) -> Iterator[Any]:
-    """Decoded frames as they come, then ``None``; packets that fail are counted and passed over."""
+def _raw(container: Any, stream: Any, film: Film, damage: Damage, *, whole: bool, jumped: bool) -> Iterator[Any]:
+    """Decoded frames as they come, then ``None``; packets that fail are counted and passed over. ``whole``: the end of
+    the film is the end that is wanted; ``jumped``: reading began in its middle."""
     end, count = 0.0, 0
     source = container.demux(*[s for s in container.streams if s.type in ("video", "audio", "subtitle")])
     while True:
@@ -180,8 +205,8 @@ def _raw(container: Any, stream: Any, film: Film, span: Span, damage: Damage) ->
         if packet.size:  # AVI marks a frame that is shown again by an empty packet
             yield from _decode(stream, packet, damage)
     yield from _decode(stream, None, damage)
-    if span == Span():
-        damage.lost = damage.lost or _early_end(film, container, end, count)
+    if whole:
+        damage.lost = damage.lost or _early_end(film, container, end, None if jumped else count)
     yield None
 
 
@@ -196,10 +221,10 @@ def _decode(stream: Any, packet: Any, damage: Damage) -> Iterator[Any]:
         yield frame
 
 
-def _early_end(film: Film, container: Any, end: float, count: int) -> str:
-    """What is missing at the end, by the header's own word; empty if nothing."""
+def _early_end(film: Film, container: Any, end: float, count: int | None) -> str:
+    """What is missing at the end, by the header's own word; empty if nothing. ``count``: of all packets, if known."""
     unsure = 0 if film.counted else max(SLACK, SHORT * film.frames)
-    if (film.counted or film.container == "avi") and count < film.frames - unsure:
+    if count is not None and (film.counted or film.container == "avi") and count < film.frames - unsure:
         return f"it ends after {count} of {film.frames} frames"
     promised = film.start + float(container.duration or 0) / 1e6
     if container.duration and end < promised - max(SLACK / float(film.rate), SHORT * promised):
