@@ -21,7 +21,7 @@ from acutance.files import limits
 from acutance.files.atomic import atomic_path
 from acutance.files.video_colour import white
 from acutance.files.video_joining import Assembly, Joined, Piece, join, verify
-from acutance.files.video_reading import Damage, Frame, Span, missing, read_frames
+from acutance.files.video_reading import Damage, Frame, Lost, Span, missing, read_frames
 from acutance.files.video_writing import converter, read_segment, segment_writer
 from acutance.pipelines.conveyor import ahead
 from acutance.pipelines.film import FilmSettings, Project, draw_up
@@ -40,7 +40,7 @@ NOTHING = np.empty((0, 0, 3), np.uint8)
 
 @dataclass(frozen=True)
 class Result:
-    """A frame that is done: what it was, its enlargement, and whether the network ran for it."""
+    """A frame that is done: what it was, without its pixels, its enlargement, and whether the network ran for it."""
 
     frame: Frame
     rgb: np.ndarray
@@ -122,6 +122,11 @@ def _make_segments(
     except Interrupted as error:
         kept = sum(len(entry["pts"]) for entry in done)
         raise Interrupted(f"stopped; {kept} frames are kept; run the same command again to continue") from error
+    except Lost:
+        if not done:
+            raise
+        del done[len(done) // 2 :]  # it is decoded otherwise now: go on from further back, and soon from nothing
+        return _make_segments(project, upscaler, journal, done, on_event, cancelled)
     return maker.ran
 
 
@@ -179,7 +184,7 @@ class _Maker:
             if self.cancelled():
                 raise Interrupted("stopped")
             write(self.waiting.rgb)
-            shown.append(replace(self.waiting.frame, rgb=NOTHING))
+            shown.append(self.waiting.frame)
             self.ran += self.waiting.run
             self.waiting = None  # or two results would be in memory while the next is made
             self.step()
@@ -229,7 +234,13 @@ def _results(
                 )
             return pictures
 
-        for frame, rgb, ran in once_each(((f, f.rgb) for f in frames), run):
+        def labelled() -> Iterator[tuple[Frame, np.ndarray]]:
+            for frame in frames:
+                if cancelled():
+                    raise Interrupted("stopped")
+                yield replace(frame, rgb=NOTHING), frame.rgb  # labels wait in a queue, without their pixels
+
+        for frame, rgb, ran in once_each(labelled(), run):
             yield Result(frame, rgb, ran)
             del rgb
 
