@@ -29,7 +29,7 @@ from acutance.pipelines.frames import enlarge_frames, once_each
 from acutance.pipelines.journal import Journal
 from acutance.pipelines.plan import units
 from acutance.pipelines.preparation import look_back, prepared
-from acutance.pipelines.segments import finished, segment_path, sweep, work_folder
+from acutance.pipelines.segments import abandoned, finished, segment_path, sweep, sweep_if_free, work_folder
 from acutance.pipelines.strips import Layout
 from acutance.pipelines.upscale import Event, Upscaler
 
@@ -67,28 +67,42 @@ def remaster(
     project = draw_up(source, target, upscaler, settings)
     journal = Journal(target.parent)
     facts = _facts(project)
-    unit = project.plan.sha256
-    if target.exists() and not settings.overwrite:
-        if journal.holds(target, unit):
-            sweep(project.folder)
-            return {"status": "kept", **facts, "damage": journal.facts(target).get("damage", "")}
-        raise UsageError(f"{target}: exists and was made with another plan or by another program; use --overwrite")
+    if (kept := _kept(project, journal)) is not None:
+        sweep_if_free(project.folder)
+        return {"status": "kept", **facts, **kept}
     on_event({"event": "plan", **facts, "notes": list(project.notes), "frames": project.frames})
     with work_folder(project.folder):
+        if (kept := _kept(project, journal)) is not None:  # by a process that held the folder until now
+            sweep(project.folder)
+            return {"status": "kept", **facts, **kept}
         segments = Journal(project.folder)
         done = finished(project, segments)
         ran = 0
         if not done or not done[-1]["last"]:
             ran = _make_segments(project, upscaler, segments, done, on_event, cancelled)
         found: dict[str, str] = {}
-        joined = _join(project, done, found, lambda size: journal.commit(target.name, unit, size, **found))
-    sweep(project.folder)
+
+        joined = _join(project, done, found, journal)
+        sweep(project.folder)
+    for other in abandoned(project):
+        sweep_if_free(other)
     return {
         "status": "done", **facts, "frames": joined.frames, "run": ran, "duration": round(joined.duration, 3),
         "copied_packets": joined.packets, "segments": len(done), **found,
         "notes": [*project.notes, *done[-1]["notes"], *joined.notes],
         "seconds": round(time.perf_counter() - begin, 3),
     }  # fmt: skip
+
+
+def _kept(project: Project, journal: Journal) -> dict[str, str] | None:
+    """The damage on record if this plan's film is there already; ``None`` if nothing stands in the way. Raises
+    ``UsageError`` for a file that something else made."""
+    target = project.target
+    if project.settings.overwrite or not target.exists():
+        return None
+    if journal.holds(target, project.plan.sha256):
+        return {"damage": journal.facts(target).get("damage", "")}
+    raise UsageError(f"{target}: exists and was made with another plan or by another program; use --overwrite")
 
 
 def _facts(project: Project) -> dict[str, Any]:
@@ -253,8 +267,13 @@ def _size(project: Project) -> tuple[int, int]:
     return project.film.height, project.film.width
 
 
-def _join(project: Project, done: list[dict[str, Any]], found: dict[str, str], commit: Callable[[int], None]) -> Joined:
+def _join(project: Project, done: list[dict[str, Any]], found: dict[str, str], journal: Journal) -> Joined:
     """Put the film together beside its final name, read it back, and only then name it. Fills in ``damage``."""
+
+    def commit(size: int) -> None:
+        _kept(project, journal)  # what came to lie there since the start is not replaced unasked
+        journal.commit(project.target.name, project.plan.sha256, size, **found)
+
     pieces = tuple(
         Piece(segment_path(project, number), tuple(entry["pts"]), entry["delay"]) for number, entry in enumerate(done)
     )
@@ -265,7 +284,7 @@ def _join(project: Project, done: list[dict[str, Any]], found: dict[str, str], c
     needed = sum(piece.path.stat().st_size for piece in pieces)
     limits.check_room(project.target.parent, needed, "the finished film")
     with atomic_path(project.target, commit) as temporary:
-        joined = verify(assembly, temporary, join(assembly, temporary))
+        joined = verify(assembly, temporary, *join(assembly, temporary))
         left_out = f"{joined.refused} packets of other streams are too damaged to be copied" if joined.refused else ""
         found["damage"] = ", ".join(filter(None, [done[-1]["damage"], left_out]))
     return joined
