@@ -173,3 +173,15 @@ def test_what_a_codec_loses_is_said(tmp_path: Path) -> None:
     source = make(tmp_path / "wide.mp4", Clip(aspect=Fraction(16, 11), size=(64, 48), frames=2))
     facts = run(source, tmp_path / "wide.webm", crf=None, preset="12")
     assert any("shape of its pixels" in note for note in facts["notes"])
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+def test_a_clock_that_begins_anew_is_damage_also_after_a_stop(tmp_path: Path, suffix: str) -> None:
+    part = make(tmp_path / "a.ts", Clip(frames=36, sound=("mp2",)))
+    source, target = tmp_path / "in.ts", tmp_path / f"out.{suffix}"
+    source.write_bytes(part.read_bytes() * 2)
+    stop_after(source, target, 57)
+    facts = run(source, target)
+    assert "clock begins anew" in facts["damage"] and facts["frames"] == 72 and facts["run"] < 20
+    times = content(target).times
+    assert all(abs(b - a - 1 / 24) < 0.002 for a, b in itertools.pairwise(times))

@@ -19,6 +19,7 @@ from acutance.files.videos import Film
 # Seconds decoded before a frame in the middle: a decoder's first frames can be broken, and a jump within a transport
 # stream may end between two key frames, after which nothing comes up to the next. None: from the film's beginning.
 RUN_UPS = (2.0, 20.0, None)
+SET_BACK = 1.0  # seconds: a clock that leaps back by more begins anew, by less it stumbles
 MARGIN = LEAD + 16  # frames that must have come before the one that is wanted
 SHORT, SLACK = 0.001, 3  # share of the promised length, and frames, by which a film may end early unnoticed
 
@@ -34,12 +35,13 @@ class Frame:
     rgb: np.ndarray
     crc: int
     duration: int
-    counts: tuple[int, int, int] = (0, 0, 0)
+    counts: tuple[int, int, int, int] = (0, 0, 0, 0)
 
 
 @dataclass
 class Damage:
-    """What was wrong with a film: packets that would not decode, frames the decoder patched, an early end.
+    """What was wrong with a film: packets that would not decode, frames the decoder patched, an early end, a clock that
+    was set back.
 
     Mended without loss: times that were missing or ran backwards, frames of another size.
     """
@@ -48,6 +50,7 @@ class Damage:
     patched: int = 0
     lost: str = ""
     retimed: int = 0
+    set_back: int = 0
     resized: set[str] = field(default_factory=set)
 
     def clear(self) -> None:
@@ -55,17 +58,19 @@ class Damage:
         self.__init__()
 
     @property
-    def counts(self) -> tuple[int, int, int]:
-        """Undecodable packets, patched frames, frames whose time was mended."""
-        return self.undecodable, self.patched, self.retimed
+    def counts(self) -> tuple[int, int, int, int]:
+        """Undecodable packets, patched frames, frames whose time was mended, clocks set back."""
+        return self.undecodable, self.patched, self.retimed, self.set_back
 
     def __bool__(self) -> bool:
-        return bool(self.undecodable or self.patched or self.lost)
+        return bool(self.undecodable or self.patched or self.set_back or self.lost)
 
     def text(self) -> str:
         """One line for people; empty if nothing was damaged."""
         parts = [f"{self.undecodable} packets could not be decoded"] if self.undecodable else []
         parts += [f"{self.patched} frames are patched up by the decoder"] if self.patched else []
+        again = "its clock begins anew inside ({}x), and sound and subtitles from there on are missing or out of time"
+        parts += [again.format(self.set_back)] if self.set_back else []
         return ", ".join([*parts, *([self.lost] if self.lost else [])])
 
 
@@ -82,16 +87,20 @@ class Span:
 
 
 def read_frames(
-    film: Film, span: Span, damage: Damage, *, deinterlace: bool, after: tuple[int, int] | None = None, lead: int = 0
-) -> Iterator[tuple[Frame, bool]]:
+    film: Film, span: Span, damage: Damage, *, deinterlace: bool, after: tuple[int, int] | None = None, lead: int = 0,
+    jump: bool = True,
+) -> Iterator[tuple[Frame, bool]]:  # fmt: skip
     """Yield frames with whether they are new.
 
     ``after``: the time and CRC-32 of the last frame that is done; then up to ``lead`` frames before it and
     itself come first, marked as not new, the very ones an uninterrupted reading gave. Raises ``BadInput``, and
-    ``Lost`` before the first frame if the one to go on from is not there.
+    ``Lost`` before the first frame if the one to go on from is not there. Without ``jump`` the film is read from its
+    beginning: where its clock was set back, times do not tell places.
     """
     wanted = after[0] if after is not None else span.first
-    for run_up in RUN_UPS if wanted is not None else (None,):  # if a jump does not lead there, from further back
+    for run_up in (
+        RUN_UPS if wanted is not None and jump else (None,)
+    ):  # if a jump does not lead there, from further back
         begin = None
         if run_up is not None and wanted is not None:
             begin = wanted - round(run_up / film.time_base) - MARGIN * film.step
@@ -146,7 +155,7 @@ def _decoded(
         if begin is not None:
             _seek(container, stream, begin)
         fields = Deinterlacer(stream) if deinterlace else None
-        clock = _Clock(film.step)
+        clock = _Clock(film.step, round(SET_BACK / film.time_base))
         for raw in _raw(container, stream, film, damage, whole=span == Span(), jumped=begin is not None):
             if begin is not None and clock.last is None and not _early_enough(raw, film, span, fresh):
                 raise Lost
@@ -158,6 +167,8 @@ def _decoded(
                     if (raw.width, raw.height) != size:
                         damage.resized |= {f"{raw.width}x{raw.height}"}
                         raw = raw.reformat(width=size[0], height=size[1])
+                    if fields and raw.format.name != film.pixel_format:  # its filter takes one format only
+                        raw = raw.reformat(format=film.pixel_format)
             ready = fields(raw) if fields else [raw] if raw is not None else []
             for each in ready:
                 pts, duration = times.popleft()
@@ -249,15 +260,19 @@ def missing(pts: Sequence[int]) -> int:
 
 
 class _Clock:
-    """Times that are missing or run backwards are mended: each frame is later than the one before."""
+    """Times that are missing or run backwards are mended: each frame is later than the one before. After a leap
+    backwards, where films were joined or a disc begins a new part, all times go on from the last one."""
 
-    def __init__(self, step: int) -> None:
-        self.step, self.last = step, None
+    def __init__(self, step: int, leap: int) -> None:
+        self.step, self.leap, self.last, self.offset = step, leap, None, 0
 
     def __call__(self, frame: Any, damage: Damage) -> int:
-        pts = frame.pts
+        pts = None if frame.pts is None else frame.pts + self.offset
         if pts is None:
             pts, damage.retimed = (0 if self.last is None else self.last + self.step), damage.retimed + 1
+        elif self.last is not None and pts < self.last - self.leap:
+            again = self.last + self.step
+            self.offset, pts, damage.set_back = self.offset + again - pts, again, damage.set_back + 1
         elif self.last is not None and pts <= self.last:
             pts, damage.retimed = self.last + 1, damage.retimed + 1
         self.last = pts

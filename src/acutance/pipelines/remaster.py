@@ -157,7 +157,7 @@ class _Maker:
         self.results: Iterator[Result] = iter(())
         self.waiting: Result | None = None
         self.made = self.before = sum(len(entry["pts"]) for entry in done)
-        self.counts = done[-1]["counts"] if done else [0, 0, 0]
+        self.counts = done[-1]["counts"] if done else [0, 0, 0, 0]
         self.convert = converter(project.film, project.encoding)
         self.begin = time.monotonic()
 
@@ -215,8 +215,8 @@ class _Maker:
 
     def _findings(self, counts: list[int], pts: list[int]) -> dict[str, Any]:
         """Damage and remarks, known when all is read."""
-        undecodable, patched, retimed = counts
-        damage = replace(self.damage, undecodable=undecodable, patched=patched)
+        undecodable, patched, retimed, set_back = counts
+        damage = replace(self.damage, undecodable=undecodable, patched=patched, set_back=set_back)
         notes = [f"{retimed} frames had no time or ran backwards, and were given one"] if retimed else []
         times = [time for entry in self.done for time in entry["pts"]] + pts
         if gaps := missing(times):
@@ -234,7 +234,8 @@ def _results(
     plan, depth = project.plan, np.dtype(np.uint16 if project.film.deep else np.uint8)
     after = (done[-1]["pts"][-1], done[-1]["crc"]) if done else None
     read = read_frames(project.film, Span(first=plan.first, stop=plan.stop), damage, deinterlace=plan.deinterlace,
-                       after=after, lead=look_back(plan.stabilise_time))  # fmt: skip
+                       after=after, lead=look_back(plan.stabilise_time),
+                       jump=not (done and done[-1]["counts"][3]))  # fmt: skip
     layout = Layout(3, depth, white(depth))
 
     def enlarged() -> Iterator[Result]:
