@@ -101,6 +101,27 @@ def test_preview(acutance, tmp_path: Path) -> None:
     one_line(acutance("preview", "a.mp4", "-o", "b.mkv"), 2, ".mp4")
 
 
+def test_a_preview_replaces_nothing_else_unasked(acutance, tmp_path: Path) -> None:
+    make(tmp_path / "a.mp4", Clip(size=(32, 24), frames=4))
+    (tmp_path / "mine.jpg").write_text("a photograph")
+    one_line(acutance("preview", "a.mp4", "-o", "mine.mp4"), 2, "mine.jpg", "--overwrite")
+    assert (tmp_path / "mine.jpg").read_text() == "a photograph" and not (tmp_path / "mine.mp4").exists()
+    done = acutance("preview", "a.mp4", "-o", "mine.mp4", "--overwrite")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "mine.jpg").read_bytes()[:2] == b"\xff\xd8"
+
+
+def test_a_reader_that_leaves_ends_it_without_a_word(tmp_path: Path) -> None:
+    make(tmp_path / "a.mp4", Clip(size=(32, 24), frames=40))
+    command = [sys.executable, "-m", "acutance", "remaster", "a.mp4", "--preset", "ultrafast", "--json"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        assert '"plan"' in process.stdout.readline()
+        process.stdout.close()
+        errors = process.stderr.read()
+    assert process.returncode and errors.splitlines()[1:] == [], "no disk is to blame"
+
+
 def test_without_pyav_one_line_says_what_to_install(tmp_path: Path) -> None:
     make(tmp_path / "a.mp4", Clip(frames=1))
     script = "import sys\nsys.modules['av'] = None\nfrom acutance.__main__ import main\nmain()"

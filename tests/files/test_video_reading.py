@@ -140,3 +140,43 @@ def test_times_that_stand_still_are_mended(tmp_path: Path) -> None:
     found = read(inspect(path), damage)
     assert len(found) == 20 and all(b[0] > a[0] for a, b in itertools.pairwise(found))
     assert damage.retimed >= 1
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "avi"])
+def test_a_whole_film_that_is_gone_on_with_far_inside_is_not_damaged(tmp_path: Path, suffix: str) -> None:
+    codec = "mpeg4" if suffix == "avi" else "libx264"
+    film = inspect(make(tmp_path / f"a.{suffix}", Clip(frames=200, codec=codec, options={"g": "12"})))
+    whole, damage = read(film), Damage()
+    assert len(read(film, damage, after=whole[180][:2], lead=2)) == 21
+    assert damage.text() == ""
+
+
+def test_an_excerpt_of_a_transport_stream_with_few_key_frames_is_whole(tmp_path: Path) -> None:
+    """A jump ends between two key frames; what follows it comes only from the next one on."""
+    options = {"crf": "20", "preset": "ultrafast", "g": "120", "x264-params": "scenecut=0"}
+    film = inspect(make(tmp_path / "a.ts", Clip(frames=200, options=options)))
+    whole = read(film)
+    for first, stop in ((96, 168), (130, 140), (196, 200)):
+        span = Span(first=whole[first][0], stop=whole[stop][0] if stop < 200 else None)
+        assert read(film, span=span) == whole[first:stop]
+
+
+def test_a_clock_that_begins_anew_goes_on_and_is_reported(tmp_path: Path) -> None:
+    part = make(tmp_path / "a.ts", Clip(frames=48))
+    path = tmp_path / "both.ts"
+    path.write_bytes(part.read_bytes() * 2)
+    damage, film = Damage(), inspect(path)
+    found = read(film, damage)
+    assert len(found) == 96 and {b[0] - a[0] for a, b in itertools.pairwise(found)} == {film.step}
+    assert damage.set_back == 1 and damage and "clock" in damage.text() and not damage.retimed
+    again = read(film, after=found[70][:2], lead=2)
+    assert [x[:2] for x in again if x[2]] == [x[:2] for x in found[71:]]
+
+
+def test_another_pixel_format_in_the_middle_keeps_its_colours_when_deinterlaced(tmp_path: Path) -> None:
+    parts = [make(tmp_path / f"{p}.ts", Clip(size=(64, 48), frames=10, pixels=p)) for p in ("yuv420p", "yuv422p")]
+    path = tmp_path / "both.ts"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    frames = [f for f, _ in read_frames(inspect(path), Span(), Damage(), deinterlace=True)]
+    assert len(frames) == 20
+    assert max(np.abs(frames[n].rgb.astype(int) - picture(n % 10, 64, 48)).mean() for n in range(20)) < 12

@@ -32,6 +32,9 @@ def preview(
     stabilise_time: Annotated[float, typer.Option(help="Less flicker between frames: 0, off, to 1.")] = 0.0,
     engine: Annotated[str, typer.Option(help="auto, cpu or torch.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8.")] = "auto",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files that do not end in _preview, too.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on stdout.")] = False,
 ) -> None:
     """Show what remaster would make of a film: left enlarged by bicubic, right by the model.
@@ -56,6 +59,7 @@ def preview(
         stabilise_time=stabilise_time,
         engine=engine,  # type: ignore[arg-type]
         precision=precision,  # type: ignore[arg-type]
+        overwrite=overwrite,
     )
     _run(source, clip, (model, texture), settings, (seconds_of("--at", at) or 0.0, seconds), json)
 

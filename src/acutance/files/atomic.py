@@ -31,6 +31,8 @@ def atomic_path(final: Path, on_complete: Callable[[int], None] | None = None) -
             on_complete(temporary.stat().st_size)
         os.replace(temporary, final)
         sync_folder(final.parent)
+    except BrokenPipeError:  # of the one who reads the events; no disk gives it
+        raise
     except OSError as error:
         raise resource_error(error, final) from error
     finally:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from acutance.errors import AcutanceError
-from acutance.files.pyav import FAULTS, av, open_film, open_output, writing
+from acutance.files.pyav import FAULTS, open_film, open_output, writing
 from acutance.files.video_streams import (
     Companions,
     Tally,
@@ -73,8 +73,9 @@ class Assembly:
         return (None if self.first is None else self.first * base, None if self.stop is None else self.stop * base)
 
 
-def join(assembly: Assembly, path: Path) -> dict[int, Tally]:
-    """Write the film to ``path``; what was copied of each other stream, by its number in ``path``."""
+def join(assembly: Assembly, path: Path) -> tuple[int, dict[int, Tally]]:
+    """Write the film to ``path``; the number of its picture's stream there, and what was copied of each other one, by
+    its number."""
     film = assembly.film
     with writing(f"{film.path}: the finished film"), ExitStack() as stack:
         source = stack.enter_context(open_film(film.path))
@@ -93,7 +94,7 @@ def join(assembly: Assembly, path: Path) -> dict[int, Tally]:
         while waiting is not None:
             _copy(target, waiting[1], others[waiting[0]], tallies, assembly.shift)
             waiting = next(companions, None)
-    return tallies
+    return video.index, tallies
 
 
 def _lay_out(assembly: Assembly, source: Any, target: Any, stack: ExitStack) -> tuple[Any, dict[int, Any]]:
@@ -184,16 +185,18 @@ def video_packets(assembly: Assembly) -> Iterator[Any]:
                 yield packet
 
 
-def verify(assembly: Assembly, path: Path, tallies: dict[int, Tally]) -> Joined:
-    """Read the film at ``path`` back: every frame at its time, every copied packet unchanged. Raises otherwise."""
-    found = {number: Tally() for number in tallies}
+def verify(assembly: Assembly, path: Path, number: int, tallies: dict[int, Tally]) -> Joined:
+    """Read the film at ``path`` back, its picture being stream ``number``: every frame at its time, every copied packet
+    unchanged. Raises otherwise."""
+    found = {other: Tally() for other in tallies}
     expected, offset, frames, end = video_packets(assembly), None, 0, 0.0
     with open_film(path) as container, open_film(assembly.film.path) as source:
-        video = next(s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic)
+        if number >= len(container.streams) or container.streams[number].type != "video":
+            raise _mismatch(path, f"stream {number} is not the picture")
         for packet in packets(container, *container.streams):
             if packet.stream.index in found and packet.size:
                 found[packet.stream.index].add(bytes(packet), packet_time(packet))
-            if packet.stream.index != video.index or not packet.size:
+            if packet.stream.index != number or not packet.size:
                 continue
             wanted = next(expected, None)
             if wanted is None:
@@ -209,8 +212,8 @@ def verify(assembly: Assembly, path: Path, tallies: dict[int, Tally]) -> Joined:
         kept = {key.lower() for key in container.metadata}
         lost = [key for key in film_metadata(source) if key.lower() not in kept]
         notes = [f"the metadata {key} is dropped: the container holds no such entry" for key in lost]
-    for number, tally in tallies.items():
-        _same(path, number, tally, found[number], offset or 0.0)
+    for other, tally in tallies.items():
+        _same(path, other, tally, found[other], offset or 0.0)
     if offset is not None and abs(offset) > TOLERANCE:
         notes.append(f"everything begins {offset * 1000:.0f} ms later: the container has no times before zero")
     refused = sum(tally.refused for tally in tallies.values())

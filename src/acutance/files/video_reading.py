@@ -16,7 +16,11 @@ from acutance.files.video_colour import to_rgb
 from acutance.files.video_fields import LEAD, Deinterlacer
 from acutance.files.videos import Film
 
-RUN_UP = 2.0  # seconds decoded before a frame in the middle: a decoder's first frames can be broken
+# Seconds decoded before a frame in the middle: a decoder's first frames can be broken, and a jump within a transport
+# stream may end between two key frames, after which nothing comes up to the next. None: from the film's beginning.
+RUN_UPS = (2.0, 20.0, None)
+SET_BACK = 1.0  # seconds: a clock that leaps back by more begins anew, by less it stumbles
+MARGIN = LEAD + 16  # frames that must have come before the one that is wanted
 SHORT, SLACK = 0.001, 3  # share of the promised length, and frames, by which a film may end early unnoticed
 
 REGULAR = 0.95  # share of equal steps from which on a film counts as one of constant rate
@@ -31,12 +35,13 @@ class Frame:
     rgb: np.ndarray
     crc: int
     duration: int
-    counts: tuple[int, int, int] = (0, 0, 0)
+    counts: tuple[int, int, int, int] = (0, 0, 0, 0)
 
 
 @dataclass
 class Damage:
-    """What was wrong with a film: packets that would not decode, frames the decoder patched, an early end.
+    """What was wrong with a film: packets that would not decode, frames the decoder patched, an early end, a clock that
+    was set back.
 
     Mended without loss: times that were missing or ran backwards, frames of another size.
     """
@@ -45,6 +50,7 @@ class Damage:
     patched: int = 0
     lost: str = ""
     retimed: int = 0
+    set_back: int = 0
     resized: set[str] = field(default_factory=set)
 
     def clear(self) -> None:
@@ -52,22 +58,24 @@ class Damage:
         self.__init__()
 
     @property
-    def counts(self) -> tuple[int, int, int]:
-        """Undecodable packets, patched frames, frames whose time was mended."""
-        return self.undecodable, self.patched, self.retimed
+    def counts(self) -> tuple[int, int, int, int]:
+        """Undecodable packets, patched frames, frames whose time was mended, clocks set back."""
+        return self.undecodable, self.patched, self.retimed, self.set_back
 
     def __bool__(self) -> bool:
-        return bool(self.undecodable or self.patched or self.lost)
+        return bool(self.undecodable or self.patched or self.set_back or self.lost)
 
     def text(self) -> str:
         """One line for people; empty if nothing was damaged."""
         parts = [f"{self.undecodable} packets could not be decoded"] if self.undecodable else []
         parts += [f"{self.patched} frames are patched up by the decoder"] if self.patched else []
+        again = "its clock begins anew inside ({}x), and sound and subtitles from there on are missing or out of time"
+        parts += [again.format(self.set_back)] if self.set_back else []
         return ", ".join([*parts, *([self.lost] if self.lost else [])])
 
 
-class Lost(Exception):
-    """The frame to go on from was not met where it should be."""
+class Lost(BadInput):
+    """The frame to begin with was not met where it should be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,28 +87,41 @@ class Span:
 
 
 def read_frames(
-    film: Film, span: Span, damage: Damage, *, deinterlace: bool, after: tuple[int, int] | None = None, lead: int = 0
-) -> Iterator[tuple[Frame, bool]]:
+    film: Film, span: Span, damage: Damage, *, deinterlace: bool, after: tuple[int, int] | None = None, lead: int = 0,
+    jump: bool = True,
+) -> Iterator[tuple[Frame, bool]]:  # fmt: skip
     """Yield frames with whether they are new.
 
     ``after``: the time and CRC-32 of the last frame that is done; then up to ``lead`` frames before it and
-    itself come first, marked as not new, the very ones an uninterrupted reading gave. Raises ``BadInput``.
+    itself come first, marked as not new, the very ones an uninterrupted reading gave. Raises ``BadInput``, and
+    ``Lost`` before the first frame if the one to go on from is not there. Without ``jump`` the film is read from its
+    beginning: where its clock was set back, times do not tell places.
     """
-    if after is None:
-        yield from ((frame, True) for frame in _decoded(film, span, damage, deinterlace, span.first))
-        return
-    for begin in (after[0], None):  # by a jump; if that does not lead to the same frame, from the beginning
+    wanted = after[0] if after is not None else span.first
+    for run_up in (
+        RUN_UPS if wanted is not None and jump else (None,)
+    ):  # if a jump does not lead there, from further back
+        begin = None
+        if run_up is not None and wanted is not None:
+            begin = wanted - round(run_up / film.time_base) - MARGIN * film.step
+        damage.clear()
         try:
-            frames = _decoded(film, span, damage, deinterlace, begin)
-            before = _passed_over(frames, after, lead, whole=begin is None, first=span.first)
+            frames = _decoded(film, span, damage, deinterlace, begin, fresh=after is None)
+            if after is not None:
+                before = _passed_over(frames, after, lead, whole=begin is None, first=span.first)
+                damage.clear()  # what was found before belongs to what is done
+                first = None
+            else:
+                before, first = [], next(frames, None)
         except Lost:
-            damage.clear()
             continue
-        damage.clear()  # what was found before belongs to what is done
         yield from ((frame, False) for frame in before)
+        if first is not None:
+            yield first, True
+            del first
         yield from ((frame, True) for frame in frames)
         return
-    raise BadInput(f"{film.path}: the frame at which the work was interrupted is not met again; use --overwrite")
+    raise Lost(f"{film.path}: the frame at which the work was interrupted is not met again; begin anew")
 
 
 def _passed_over(
@@ -121,18 +142,23 @@ def _passed_over(
     raise Lost
 
 
-def _decoded(film: Film, span: Span, damage: Damage, deinterlace: bool, begin: int | None) -> Iterator[Frame]:
-    """Frames within ``span``; decoding begins well before ``begin``, or with the file."""
+def _decoded(
+    film: Film, span: Span, damage: Damage, deinterlace: bool, begin: int | None, *, fresh: bool
+) -> Iterator[Frame]:
+    """Frames within ``span``; reading begins at ``begin``, or with the film. Raises ``Lost`` if that yields nothing or,
+    for the ``fresh`` beginning of an excerpt, begins too late for its first frame."""
     size = (film.width, film.height)
     times: deque[tuple[int, int]] = deque()
     with open_film(film.path) as container:
         stream = container.streams[film.stream]
         stream.thread_type = "AUTO"
         if begin is not None:
-            _seek(container, stream, begin - round(RUN_UP / film.time_base) - (LEAD + 16) * film.step)
+            _seek(container, stream, begin)
         fields = Deinterlacer(stream) if deinterlace else None
-        clock = _Clock(film.step)
-        for raw in _raw(container, stream, film, span, damage):
+        clock = _Clock(film.step, round(SET_BACK / film.time_base))
+        for raw in _raw(container, stream, film, damage, whole=span == Span(), jumped=begin is not None):
+            if begin is not None and clock.last is None and not _early_enough(raw, film, span, fresh):
+                raise Lost
             if raw is not None:
                 if span.stop is not None and raw.pts is not None and raw.pts >= span.stop + (LEAD + 1) * film.step:
                     raw = None  # nothing that is wanted follows
@@ -141,6 +167,8 @@ def _decoded(film: Film, span: Span, damage: Damage, deinterlace: bool, begin: i
                     if (raw.width, raw.height) != size:
                         damage.resized |= {f"{raw.width}x{raw.height}"}
                         raw = raw.reformat(width=size[0], height=size[1])
+                    if fields and raw.format.name != film.pixel_format:  # its filter takes one format only
+                        raw = raw.reformat(format=film.pixel_format)
             ready = fields(raw) if fields else [raw] if raw is not None else []
             for each in ready:
                 pts, duration = times.popleft()
@@ -153,6 +181,13 @@ def _decoded(film: Film, span: Span, damage: Damage, deinterlace: bool, begin: i
                 return
 
 
+def _early_enough(raw: Any, film: Film, span: Span, fresh: bool) -> bool:
+    """Whether ``raw``, the first frame after a jump, is of use; ``None``: there was no frame."""
+    if raw is None or raw.pts is None:
+        return False
+    return not fresh or span.first is None or raw.pts <= span.first - MARGIN * film.step
+
+
 def _seek(container: Any, stream: Any, ticks: int) -> None:
     try:
         container.seek(ticks, stream=stream)
@@ -160,8 +195,9 @@ def _seek(container: Any, stream: Any, ticks: int) -> None:
         container.seek(0)
 
 
-def _raw(container: Any, stream: Any, film: Film, span: Span, damage: Damage) -> Iterator[Any]:
-    """Decoded frames as they come, then ``None``; packets that fail are counted and passed over."""
+def _raw(container: Any, stream: Any, film: Film, damage: Damage, *, whole: bool, jumped: bool) -> Iterator[Any]:
+    """Decoded frames as they come, then ``None``; packets that fail are counted and passed over. ``whole``: the end of
+    the film is the end that is wanted; ``jumped``: reading began in its middle."""
     end, count = 0.0, 0
     source = container.demux(*[s for s in container.streams if s.type in ("video", "audio", "subtitle")])
     while True:
@@ -180,8 +216,8 @@ def _raw(container: Any, stream: Any, film: Film, span: Span, damage: Damage) ->
         if packet.size:  # AVI marks a frame that is shown again by an empty packet
             yield from _decode(stream, packet, damage)
     yield from _decode(stream, None, damage)
-    if span == Span():
-        damage.lost = damage.lost or _early_end(film, container, end, count)
+    if whole:
+        damage.lost = damage.lost or _early_end(film, container, end, None if jumped else count)
     yield None
 
 
@@ -196,10 +232,10 @@ def _decode(stream: Any, packet: Any, damage: Damage) -> Iterator[Any]:
         yield frame
 
 
-def _early_end(film: Film, container: Any, end: float, count: int) -> str:
-    """What is missing at the end, by the header's own word; empty if nothing."""
+def _early_end(film: Film, container: Any, end: float, count: int | None) -> str:
+    """What is missing at the end, by the header's own word; empty if nothing. ``count``: of all packets, if known."""
     unsure = 0 if film.counted else max(SLACK, SHORT * film.frames)
-    if (film.counted or film.container == "avi") and count < film.frames - unsure:
+    if count is not None and (film.counted or film.container == "avi") and count < film.frames - unsure:
         return f"it ends after {count} of {film.frames} frames"
     promised = film.start + float(container.duration or 0) / 1e6
     if container.duration and end < promised - max(SLACK / float(film.rate), SHORT * promised):
@@ -224,15 +260,19 @@ def missing(pts: Sequence[int]) -> int:
 
 
 class _Clock:
-    """Times that are missing or run backwards are mended: each frame is later than the one before."""
+    """Times that are missing or run backwards are mended: each frame is later than the one before. After a leap
+    backwards, where films were joined or a disc begins a new part, all times go on from the last one."""
 
-    def __init__(self, step: int) -> None:
-        self.step, self.last = step, None
+    def __init__(self, step: int, leap: int) -> None:
+        self.step, self.leap, self.last, self.offset = step, leap, None, 0
 
     def __call__(self, frame: Any, damage: Damage) -> int:
-        pts = frame.pts
+        pts = None if frame.pts is None else frame.pts + self.offset
         if pts is None:
             pts, damage.retimed = (0 if self.last is None else self.last + self.step), damage.retimed + 1
+        elif self.last is not None and pts < self.last - self.leap:
+            again = self.last + self.step
+            self.offset, pts, damage.set_back = self.offset + again - pts, again, damage.set_back + 1
         elif self.last is not None and pts <= self.last:
             pts, damage.retimed = self.last + 1, damage.retimed + 1
         self.last = pts

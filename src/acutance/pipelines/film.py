@@ -176,9 +176,12 @@ def _notes(film: Film, plan: FilmPlan, losses: list[str], others: Companions) ->
     yield from others.dropped
     if plan.deinterlace:
         yield "it is interlaced: fields are made into whole frames (bwdif)"
-    if film.aspect != 1 and plan.container == "matroska" and plan.encoding["codec"] in ("ffv1", "prores", "av1"):
-        yield (f"the shape of its pixels, {film.aspect.numerator}:{film.aspect.denominator}, is not kept in "
-               ".mkv by this codec; use h264, h265 or another container")  # fmt: skip
+    codec = plan.encoding["codec"]
+    if film.aspect != 1 and plan.container in ("matroska", "webm") and codec in ("ffv1", "prores", "av1"):
+        yield (f"the shape of its pixels, {film.aspect.numerator}:{film.aspect.denominator}, is not kept by {codec} in "
+               f"{plan.container}; use h264 or h265 in .mkv, .mp4 or .mov")  # fmt: skip
+    if film.side and codec != "h265":
+        yield f"the static metadata of HDR (mastering display, light levels) is dropped with {codec}; h265 keeps it"
 
 
 def _check_target(source: Path, target: Path) -> None:

@@ -15,6 +15,7 @@ from acutance.pipelines.assemble import Assembler
 from acutance.pipelines.strips import Layout, from_network, to_network
 
 T = TypeVar("T")
+MOST_WAITING = 480  # equal frames in a row that wait for the next different one, or none would be written meanwhile
 
 
 def enlarge_frames(
@@ -57,14 +58,14 @@ def once_each(
     frames: Iterable[tuple[T, np.ndarray]], run: Callable[[Iterator[np.ndarray]], Iterator[np.ndarray]]
 ) -> Generator[tuple[T, np.ndarray, bool], None, None]:
     """Run frames through ``run``, in order. A frame equal to the one before it gets that one's result again.
-    Yields its label, the result, and whether it was run.
+    Yields its label, the result, and whether it was run; of very many equal ones, one in ``MOST_WAITING`` is run.
     """
     labels: deque[tuple[T, bool]] = deque()
 
     def different() -> Iterator[np.ndarray]:
         before: np.ndarray | None = None
         for label, frame in frames:
-            new = before is None or not np.array_equal(frame, before)
+            new = before is None or len(labels) >= MOST_WAITING or not np.array_equal(frame, before)
             labels.append((label, new))
             if new:
                 before = frame

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from acutance.errors import BadInput, Interrupted
+from acutance.errors import BadInput, Interrupted, UsageError
 from acutance.files import vips
 from acutance.files.atomic import atomic_path
 from acutance.files.video_codecs import check_quality, choose_codec, even, pixel_format
@@ -30,6 +30,7 @@ from acutance.pipelines.upscale import Event, Upscaler, passes_needed, tile_grid
 AREA = 320 * 240  # pixels of the film that are shown at most, cut from the middle
 PATIENCE = 30.0  # seconds after which the clip is cut short
 STILLS = 3
+MARK = "_preview"  # the end of a preview's default name
 BORDER = 4  # pixels between before and after
 
 
@@ -47,9 +48,12 @@ def preview(
     """Write ``clip`` (MP4) and the sheet of stills beside it (JPEG): left bicubic, right what remaster makes.
 
     Shown are ``seconds`` from ``at``, a cut-out of ``AREA`` pixels. Returns what was made and how long the whole
-    film would take. Raises an ``AcutanceError``.
+    film would take. Files that are there are replaced if their name is a preview's, or ``settings.overwrite``.
+    Raises an ``AcutanceError``.
     """
     begin = time.perf_counter()
+    sheet = clip.with_suffix(".jpg")
+    _check_free((clip, sheet), settings.overwrite)
     film = inspect(source, max_megapixels=settings.max_megapixels)
     size = result_size(film, upscaler.model.geometry.scale, settings)
     region = cut_out(film.width, film.height)
@@ -73,7 +77,6 @@ def preview(
                     break
         if not count:
             raise BadInput(f"{source}: has no frames at {at:g} s; choose another --at")
-    sheet = clip.with_suffix(".jpg")
     with atomic_path(sheet) as temporary:
         temporary.write_bytes(vips.jpeg(_eight_bits(np.concatenate(stills[-STILLS:]))))
     spent = time.perf_counter() - begin
@@ -83,6 +86,13 @@ def preview(
         "seconds": round(spent, 3), "whole_film_s": round(spent / count * share * film.frames, 1),
         "size": list(size),
     }  # fmt: skip
+
+
+def _check_free(paths: tuple[Path, ...], overwrite: bool) -> None:
+    """Raises ``UsageError`` if a file that may be no preview would be replaced."""
+    for path in paths:
+        if path.exists() and not overwrite and not path.stem.endswith(MARK):
+            raise UsageError(f"{path}: exists; use --overwrite to replace it, or choose another output with -o")
 
 
 def cut_out(width: int, height: int) -> tuple[int, int, int, int]:

@@ -21,7 +21,7 @@ from acutance.files import limits
 from acutance.files.atomic import atomic_path
 from acutance.files.video_colour import white
 from acutance.files.video_joining import Assembly, Joined, Piece, join, verify
-from acutance.files.video_reading import Damage, Frame, Span, missing, read_frames
+from acutance.files.video_reading import Damage, Frame, Lost, Span, missing, read_frames
 from acutance.files.video_writing import converter, read_segment, segment_writer
 from acutance.pipelines.conveyor import ahead
 from acutance.pipelines.film import FilmSettings, Project, draw_up
@@ -29,7 +29,7 @@ from acutance.pipelines.frames import enlarge_frames, once_each
 from acutance.pipelines.journal import Journal
 from acutance.pipelines.plan import units
 from acutance.pipelines.preparation import look_back, prepared
-from acutance.pipelines.segments import finished, segment_path, sweep, work_folder
+from acutance.pipelines.segments import abandoned, finished, segment_path, sweep, sweep_if_free, work_folder
 from acutance.pipelines.strips import Layout
 from acutance.pipelines.upscale import Event, Upscaler
 
@@ -40,7 +40,7 @@ NOTHING = np.empty((0, 0, 3), np.uint8)
 
 @dataclass(frozen=True)
 class Result:
-    """A frame that is done: what it was, its enlargement, and whether the network ran for it."""
+    """A frame that is done: what it was, without its pixels, its enlargement, and whether the network ran for it."""
 
     frame: Frame
     rgb: np.ndarray
@@ -67,28 +67,42 @@ def remaster(
     project = draw_up(source, target, upscaler, settings)
     journal = Journal(target.parent)
     facts = _facts(project)
-    unit = project.plan.sha256
-    if target.exists() and not settings.overwrite:
-        if journal.holds(target, unit):
-            sweep(project.folder)
-            return {"status": "kept", **facts, "damage": journal.facts(target).get("damage", "")}
-        raise UsageError(f"{target}: exists and was made with another plan or by another program; use --overwrite")
+    if (kept := _kept(project, journal)) is not None:
+        sweep_if_free(project.folder)
+        return {"status": "kept", **facts, **kept}
     on_event({"event": "plan", **facts, "notes": list(project.notes), "frames": project.frames})
     with work_folder(project.folder):
+        if (kept := _kept(project, journal)) is not None:  # by a process that held the folder until now
+            sweep(project.folder)
+            return {"status": "kept", **facts, **kept}
         segments = Journal(project.folder)
         done = finished(project, segments)
         ran = 0
         if not done or not done[-1]["last"]:
             ran = _make_segments(project, upscaler, segments, done, on_event, cancelled)
         found: dict[str, str] = {}
-        joined = _join(project, done, found, lambda size: journal.commit(target.name, unit, size, **found))
-    sweep(project.folder)
+
+        joined = _join(project, done, found, journal)
+        sweep(project.folder)
+    for other in abandoned(project):
+        sweep_if_free(other)
     return {
         "status": "done", **facts, "frames": joined.frames, "run": ran, "duration": round(joined.duration, 3),
         "copied_packets": joined.packets, "segments": len(done), **found,
         "notes": [*project.notes, *done[-1]["notes"], *joined.notes],
         "seconds": round(time.perf_counter() - begin, 3),
     }  # fmt: skip
+
+
+def _kept(project: Project, journal: Journal) -> dict[str, str] | None:
+    """The damage on record if this plan's film is there already; ``None`` if nothing stands in the way. Raises
+    ``UsageError`` for a file that something else made."""
+    target = project.target
+    if project.settings.overwrite or not target.exists():
+        return None
+    if journal.holds(target, project.plan.sha256):
+        return {"damage": journal.facts(target).get("damage", "")}
+    raise UsageError(f"{target}: exists and was made with another plan or by another program; use --overwrite")
 
 
 def _facts(project: Project) -> dict[str, Any]:
@@ -122,6 +136,11 @@ def _make_segments(
     except Interrupted as error:
         kept = sum(len(entry["pts"]) for entry in done)
         raise Interrupted(f"stopped; {kept} frames are kept; run the same command again to continue") from error
+    except Lost:
+        if not done:
+            raise
+        del done[len(done) // 2 :]  # it is decoded otherwise now: go on from further back, and soon from nothing
+        return _make_segments(project, upscaler, journal, done, on_event, cancelled)
     return maker.ran
 
 
@@ -138,7 +157,7 @@ class _Maker:
         self.results: Iterator[Result] = iter(())
         self.waiting: Result | None = None
         self.made = self.before = sum(len(entry["pts"]) for entry in done)
-        self.counts = done[-1]["counts"] if done else [0, 0, 0]
+        self.counts = done[-1]["counts"] if done else [0, 0, 0, 0]
         self.convert = converter(project.film, project.encoding)
         self.begin = time.monotonic()
 
@@ -179,7 +198,7 @@ class _Maker:
             if self.cancelled():
                 raise Interrupted("stopped")
             write(self.waiting.rgb)
-            shown.append(replace(self.waiting.frame, rgb=NOTHING))
+            shown.append(self.waiting.frame)
             self.ran += self.waiting.run
             self.waiting = None  # or two results would be in memory while the next is made
             self.step()
@@ -196,8 +215,8 @@ class _Maker:
 
     def _findings(self, counts: list[int], pts: list[int]) -> dict[str, Any]:
         """Damage and remarks, known when all is read."""
-        undecodable, patched, retimed = counts
-        damage = replace(self.damage, undecodable=undecodable, patched=patched)
+        undecodable, patched, retimed, set_back = counts
+        damage = replace(self.damage, undecodable=undecodable, patched=patched, set_back=set_back)
         notes = [f"{retimed} frames had no time or ran backwards, and were given one"] if retimed else []
         times = [time for entry in self.done for time in entry["pts"]] + pts
         if gaps := missing(times):
@@ -215,7 +234,8 @@ def _results(
     plan, depth = project.plan, np.dtype(np.uint16 if project.film.deep else np.uint8)
     after = (done[-1]["pts"][-1], done[-1]["crc"]) if done else None
     read = read_frames(project.film, Span(first=plan.first, stop=plan.stop), damage, deinterlace=plan.deinterlace,
-                       after=after, lead=look_back(plan.stabilise_time))  # fmt: skip
+                       after=after, lead=look_back(plan.stabilise_time),
+                       jump=not (done and done[-1]["counts"][3]))  # fmt: skip
     layout = Layout(3, depth, white(depth))
 
     def enlarged() -> Iterator[Result]:
@@ -229,7 +249,13 @@ def _results(
                 )
             return pictures
 
-        for frame, rgb, ran in once_each(((f, f.rgb) for f in frames), run):
+        def labelled() -> Iterator[tuple[Frame, np.ndarray]]:
+            for frame in frames:
+                if cancelled():
+                    raise Interrupted("stopped")
+                yield replace(frame, rgb=NOTHING), frame.rgb  # labels wait in a queue, without their pixels
+
+        for frame, rgb, ran in once_each(labelled(), run):
             yield Result(frame, rgb, ran)
             del rgb
 
@@ -242,8 +268,13 @@ def _size(project: Project) -> tuple[int, int]:
     return project.film.height, project.film.width
 
 
-def _join(project: Project, done: list[dict[str, Any]], found: dict[str, str], commit: Callable[[int], None]) -> Joined:
+def _join(project: Project, done: list[dict[str, Any]], found: dict[str, str], journal: Journal) -> Joined:
     """Put the film together beside its final name, read it back, and only then name it. Fills in ``damage``."""
+
+    def commit(size: int) -> None:
+        _kept(project, journal)  # what came to lie there since the start is not replaced unasked
+        journal.commit(project.target.name, project.plan.sha256, size, **found)
+
     pieces = tuple(
         Piece(segment_path(project, number), tuple(entry["pts"]), entry["delay"]) for number, entry in enumerate(done)
     )
@@ -254,7 +285,7 @@ def _join(project: Project, done: list[dict[str, Any]], found: dict[str, str], c
     needed = sum(piece.path.stat().st_size for piece in pieces)
     limits.check_room(project.target.parent, needed, "the finished film")
     with atomic_path(project.target, commit) as temporary:
-        joined = verify(assembly, temporary, join(assembly, temporary))
+        joined = verify(assembly, temporary, *join(assembly, temporary))
         left_out = f"{joined.refused} packets of other streams are too damaged to be copied" if joined.refused else ""
         found["damage"] = ", ".join(filter(None, [done[-1]["damage"], left_out]))
     return joined

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
+import glob
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from acutance.errors import AcutanceError
+from acutance.errors import AcutanceError, ResourceError
 from acutance.files.atomic import resource_error, sync_folder
 from acutance.files.locks import claim
 from acutance.files.video_writing import read_segment, segment_format
@@ -16,27 +17,78 @@ from acutance.pipelines.film import Project
 from acutance.pipelines.journal import Journal
 from acutance.pipelines.plan import units
 
+LOCK = "lock"
+
 
 @contextmanager
 def work_folder(folder: Path) -> Iterator[None]:
     """The folder of a plan's segments, for one process at a time."""
     try:
-        new = not folder.is_dir()
-        folder.mkdir(parents=True, exist_ok=True)
-        if new:
-            sync_folder(folder.parent)
-        with open(folder / "lock", "ab") as lock:
-            claim(lock, folder / "lock")
+        with _locked(folder):
             yield
+        if os.name == "nt" and not Journal(folder).path.exists():  # there, a sweep leaves the lock that is still open
+            _remove(folder)
+    except BrokenPipeError:  # of the one who reads the events
+        raise
     except OSError as error:
         raise resource_error(error, folder) from error
 
 
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    while True:
+        new = not folder.is_dir()
+        folder.mkdir(parents=True, exist_ok=True)
+        if new:
+            sync_folder(folder.parent)
+        lock = _open_lock(folder)
+        if lock is None:
+            continue
+        with lock:
+            if claim(lock, folder / LOCK):
+                yield
+                return
+
+
+def _open_lock(folder: Path) -> IO[bytes] | None:
+    """``None`` if whoever was done has just removed the folder."""
+    try:
+        return open(folder / LOCK, "ab")
+    except FileNotFoundError:
+        return None
+
+
 def sweep(folder: Path) -> None:
-    """Remove the segments of a film that is done; the journal goes first, so that no half of them is trusted."""
+    """Remove the segments of a film that is done, by whoever holds their lock; the journal goes first, so that no half
+    of them is trusted, and the lock last, so that nobody begins anew meanwhile."""
     if folder.is_dir():
         Journal(folder).path.unlink(missing_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    for path in [*(p for p in folder.iterdir() if p.name != LOCK), folder / LOCK]:
+        with suppress(OSError):
+            path.unlink()
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def sweep_if_free(folder: Path) -> None:
+    """Remove left-over segments, unless another process is at work on them."""
+    if folder.is_dir():
+        with suppress(ResourceError), work_folder(folder):
+            sweep(folder)
+
+
+def abandoned(project: Project) -> list[Path]:
+    """The folders of other plans for the same result: it is done now, so nobody goes on with them."""
+    name, _, own = project.folder.name.rpartition(".")
+    return sorted(
+        folder
+        for folder in project.folder.parent.glob(f"{glob.escape(name)}.{'[0-9a-f]' * len(own)}")
+        if folder != project.folder and (folder / LOCK).is_file()
+    )
 
 
 def finished(project: Project, journal: Journal) -> list[dict[str, Any]]:
