@@ -25,6 +25,9 @@ def train(
     recipe: Annotated[str, typer.Argument(help="A built-in recipe, or my_recipe.py:function.", show_default=False)],
     data: Annotated[Path, typer.Option(help="A dataset made by acutance prepare.", show_default=False)],
     out: Annotated[Path, typer.Option(help="The run folder; an existing run is continued.", show_default=False)],
+    style: Annotated[
+        Path | None, typer.Option(help="The second dataset, for recipes that carry its look to the first.")
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="Steps in all; default from the recipe.", min=1)] = None,
     from_: Annotated[Path | None, typer.Option("--from", help="Start from this run's or model's weights.")] = None,
     bench: Annotated[Path | None, typer.Option(help="A test set (with HR/) to log; it selects nothing.")] = None,
@@ -61,7 +64,7 @@ def train(
     with console.stoppable() as stopped:
         try:
             model = run(
-                find_recipe(recipe), data=data, out=out, steps=steps, start=from_, valid=valid, bench=bench,
+                find_recipe(recipe), data=data, out=out, style=style, steps=steps, start=from_, valid=valid, bench=bench,
                 features=features, device=device, seed=seed, on_event=on_event, cancelled=lambda: bool(stopped()),
             )  # fmt: skip
         except Interrupted as error:

@@ -37,7 +37,8 @@ class Geometry:
     ``scale``: output pixels per input pixel. ``halo``: receptive radius in input pixels; None means
     global statistics, so the whole image must be run at once. ``multiple``: tile origins and sizes
     are multiples of it. ``tile``: a fixed input size, or None. ``overlap``: input pixels over which
-    fixed tiles are blended. ``channels``: bands in and out.
+    fixed tiles are blended. ``channels``: bands in and out. ``ground``: levels of 255 of the grain that is
+    added to the picture first (``imaging.ground``), so that even areas can be painted.
     """
 
     scale: int
@@ -46,10 +47,11 @@ class Geometry:
     tile: int | None = None
     overlap: int = 0
     channels: int = 3
+    ground: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what no network can be."""
-        sizes = {"scale": (1, 16), "multiple": (1, 256), "overlap": (0, 1024), "channels": (3, 3)}
+        sizes = {"scale": (1, 16), "multiple": (1, 256), "overlap": (0, 1024), "channels": (3, 3), "ground": (0, 64)}
         sizes |= {"halo": (0, 1024)} if self.halo is not None else {}
         sizes |= {"tile": (8, 8192)} if self.tile is not None else {}
         for name, (least, most) in sizes.items():

@@ -141,7 +141,8 @@ def export_model(
     Geometry comes from the module. Over ``HALF_ABOVE`` bytes, tensors of two and more axes are stored as fp16.
     """
     multiple = getattr(weights, "multiple", 1)
-    geometry = Geometry(scale=weights.scale, halo=weights.halo, multiple=multiple)  # type: ignore[arg-type]
+    tile, ground = getattr(weights, "tile", None), getattr(weights, "ground", 0)
+    geometry = Geometry(scale=weights.scale, halo=weights.halo, multiple=multiple, tile=tile, ground=ground)  # type: ignore[arg-type]
     tensors = {key: tensor.detach().float().cpu().numpy() for key, tensor in stored(weights).items()}
     file, sha256 = graph_beside(folder, network, arguments, tensors)
     facts = {

@@ -1,0 +1,105 @@
+"""Networks that paint a picture anew at its own size: the article's U-Net for single tiles, and ours.
+
+The article (Pasini 2019, "Siamese GAN on assembled tiles") gives no widths; those of ``TileUNet`` follow the
+sister implementations (MelGAN-VC, TraVeLGAN). ``Painter`` is ours: most of its work is done at an eighth of
+the size, so that a stroke can follow what lies around it and large pictures stay affordable.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class TileUNet(nn.Module):
+    """RGB tiles ``(N, 3, tile, tile)`` in [-1, 1] to the same: each tile alone, as the article has it.
+
+    Four 4x4 convolutions of stride 2 (no batch norm in the first), four deconvolutions whose inputs are
+    joined with the encoder's maps, tanh. 6,172,355 parameters at ``width`` 64. Batch norm uses its running
+    statistics when translating, so that a tile does not depend on its neighbours in the batch.
+    """
+
+    scale, halo, multiple = 1, 0, 16
+    signed_input = signed_output = True
+
+    def __init__(self, *, tile: int = 64, width: int = 64) -> None:
+        super().__init__()
+        if tile % self.multiple:
+            raise ValueError(f"tile={tile}: a multiple of {self.multiple}")
+        self.tile = tile
+        widths = [width, 2 * width, 4 * width, 8 * width]
+        self.down = nn.ModuleList([nn.Conv2d(3, width, 4, stride=2, padding=1)])
+        self.down_norms = nn.ModuleList([nn.Identity()])
+        for before, after in itertools.pairwise(widths):
+            self.down.append(nn.Conv2d(before, after, 4, stride=2, padding=1, bias=False))
+            self.down_norms.append(nn.BatchNorm2d(after))
+        self.up, self.up_norms = nn.ModuleList(), nn.ModuleList()
+        for before, after in ((8, 4), (8, 2), (4, 1)):
+            self.up.append(nn.ConvTranspose2d(before * width, after * width, 4, stride=2, padding=1, bias=False))
+            self.up_norms.append(nn.BatchNorm2d(after * width))
+        self.last = nn.ConvTranspose2d(2 * width, 3, 4, stride=2, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        maps: list[Tensor] = []
+        for layer, norm in zip(self.down, self.down_norms, strict=True):
+            x = F.leaky_relu(norm(layer(x)), 0.2)
+            maps.append(x)
+        maps.pop()
+        for layer, norm in zip(self.up, self.up_norms, strict=True):
+            x = torch.cat([F.relu(norm(layer(x))), maps.pop()], 1)
+        return torch.tanh(self.last(x))
+
+
+class _Residual(nn.Module):
+    """x + conv(act(conv(x))), which starts near the identity."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.one = nn.Conv2d(channels, channels, 3, padding=1)
+        self.two = nn.Conv2d(channels, channels, 3, padding=1)
+        with torch.no_grad():
+            self.two.weight.mul_(0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.two(F.leaky_relu(self.one(x), 0.2))
+
+
+class Painter(nn.Module):
+    """RGB ``(N, 3, H, W)`` in [0, 1], H and W multiples of 8, to the same size, unclamped.
+
+    Detail is painted over the picture's coarse view (its means over 4x4 pixels, enlarged): what is finer
+    must come from the network. ``channels`` at a quarter of the size, twice as many at an eighth, where
+    ``blocks`` residual blocks work. No layer normalises, so a tile is painted alike alone or among others.
+    ``halo``: the surrounding it was trained to make do with at tile borders, less than it could see.
+    ``ground``: levels of grain it was trained on (``imaging.ground``).
+    """
+
+    scale, multiple = 1, 8
+
+    def __init__(self, *, channels: int = 64, blocks: int = 6, halo: int = 16, ground: int = 8) -> None:
+        super().__init__()
+        self.halo, self.ground = halo, ground
+        c = channels
+        self.first = nn.Conv2d(48, c, 3, padding=1)
+        self.down = nn.Conv2d(c, 2 * c, 3, stride=2, padding=1)
+        self.coarse = nn.Sequential(*[_Residual(2 * c) for _ in range(blocks)])
+        self.up = nn.Conv2d(2 * c, c, 3, padding=1)
+        self.fine = nn.Sequential(*[_Residual(c) for _ in range(2)])
+        self.wide = nn.Conv2d(c, c // 2, 3, padding=1)
+        self.last = nn.Conv2d(c // 2, 12, 3, padding=1)
+        with torch.no_grad():
+            self.last.weight.mul_(0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        view = F.interpolate(F.avg_pool2d(x, 4), scale_factor=4.0, mode="bilinear", align_corners=False)
+        shallow = F.leaky_relu(self.first(F.pixel_unshuffle(x, 4)), 0.2)
+        deep = self.coarse(F.leaky_relu(self.down(shallow), 0.2))
+        deep = F.leaky_relu(self.up(F.interpolate(deep, scale_factor=2.0, mode="nearest")), 0.2)
+        fine = self.fine(shallow + deep)
+        fine = F.leaky_relu(self.wide(F.interpolate(fine, scale_factor=2.0, mode="nearest")), 0.2)
+        return view + F.pixel_shuffle(self.last(fine).float(), 2)

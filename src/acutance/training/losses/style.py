@@ -1,0 +1,89 @@
+"""Style as a distribution of features: what a painter's crops have in common, whatever they show (ours).
+
+The distance is the sliced Wasserstein distance of feature vectors (Heitz et al. 2021, arXiv 2006.07229, sec. 3),
+per picture, at several scales of the picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+POSITIONS = 1024  # of a feature map that are compared
+Scales = tuple[tuple[int, tuple[tuple[str, float], ...]], ...]
+
+
+def sliced(a: Tensor, b: Tensor, directions: int) -> Tensor:
+    """Mean squared distance of two sets of vectors ``(N, C, P)`` each, sorted along random directions, in units
+    of the second set's variance.
+
+    >>> x = torch.rand(1, 3, 50)
+    >>> sliced(x, x.flip(2), 4).item()
+    0.0
+    """
+    along = F.normalize(torch.randn(directions, a.shape[1], device=a.device), dim=1)
+    with torch.no_grad():
+        wanted = (along @ b.float()).sort(2)[0]
+        spread = wanted.var(2, keepdim=True).mean().clamp_min(1e-6)
+    found = (along @ a.float()).sort(2)[0]
+    return (found - wanted).square().mean() / spread
+
+
+@dataclass(frozen=True, kw_only=True)
+class Style:
+    """Weighted sum of ``sliced`` distances of features. ``features``: a frozen network ``(x, wanted) -> {name:
+    features}``; ``scales``: (reduction, ((layer, weight), ...)), the picture reduced by averages before it is
+    looked at, so that large strokes count as well as fine ones."""
+
+    features: nn.Module
+    scales: Scales
+    directions: int = 32
+
+    def __repr__(self) -> str:
+        """What is computed, the same text in every process."""
+        return f"Style({self.scales}, directions={self.directions})"
+
+    def __call__(self, painted: Tensor, paintings: Tensor) -> Tensor:
+        """A scalar of two batches in [0, 1] of equal size, picture by picture; gradients reach the first only."""
+        total = painted.new_zeros((), dtype=torch.float32)
+        for factor, layers in self.scales:
+            wanted = tuple(name for name, _ in layers)
+            with torch.no_grad():
+                aims = self.features(_reduced(paintings, factor), wanted)
+            found = self.features(_reduced(painted, factor), wanted)
+            for name, weight in layers:
+                a, b = found[name].flatten(2), aims[name].flatten(2)
+                chosen = torch.randperm(a.shape[2], device=a.device)[:POSITIONS]
+                total = total + weight * sliced(a[:, :, chosen], b[:, :, chosen], self.directions)
+        return total
+
+
+def _reduced(x: Tensor, factor: int) -> Tensor:
+    return F.avg_pool2d(x, factor) if factor > 1 else x
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """What must stay: features of ``layer`` of the reduced picture, as a share of their size, plus ``view`` times
+    the mean absolute difference of the pictures' means over 16x16 pixels (so colours stay near)."""
+
+    features: nn.Module
+    layer: str
+    factor: int = 2
+    view: float = 1.0
+
+    def __repr__(self) -> str:
+        """What is computed, the same text in every process."""
+        return f"Content({self.layer}, factor={self.factor}, view={self.view})"
+
+    def __call__(self, painted: Tensor, photographs: Tensor) -> Tensor:
+        """A scalar of two batches in [0, 1]; gradients reach the first only."""
+        with torch.no_grad():
+            aim = self.features(_reduced(photographs, self.factor), (self.layer,))[self.layer].float()
+        found = self.features(_reduced(painted, self.factor), (self.layer,))[self.layer].float()
+        shape = (found - aim).square().mean() / aim.square().mean().clamp_min(1e-6)
+        view = (F.avg_pool2d(painted, 16) - F.avg_pool2d(photographs, 16)).abs().mean()
+        return shape + self.view * view
