@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from acutance.cli import console, datasets, doctor, evaluate, models, prepare, train, upscale
+from acutance.cli import console, datasets, doctor, evaluate, models, prepare, stylize, train, upscale
 from acutance.errors import AcutanceError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 COMMANDS = {
     upscale.upscale: "Enlarge pictures.",
+    stylize.stylize: "Paint pictures in a style.",
     doctor.doctor: "Say what this machine can do.",
     evaluate.evaluate: "Measure models on test sets.",
     prepare.prepare: "Pack photographs for training.",

@@ -11,7 +11,7 @@ import json
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -25,6 +25,8 @@ MAX_HEADER = 4 << 20
 FACTS = {"name": str, "network": str, "arguments": dict, "geometry": dict, "graph": dict, "receipt": dict,
          "weights_sha256": str}  # fmt: skip
 HALF_ABOVE = 8 << 20  # bytes of float32 weights from which a file stores float16
+STYLIZERS = ("tile_unet", "painter")  # networks that paint a picture in a style; the others enlarge
+Verb = Literal["upscale", "stylize"]
 Argument = int | float  # of a network: a size, a width, a switch
 LARGEST_ARGUMENT = 1024
 DTYPES = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
@@ -81,6 +83,20 @@ class Model:
     def parameters(self) -> int:
         """Number of weights."""
         return sum(tensor.size for tensor in self.weights.values())
+
+    @property
+    def verb(self) -> Verb:
+        """The command it is for."""
+        return verb(self.network)
+
+
+def verb(network: str) -> Verb:
+    """The command that a model of ``network`` is for.
+
+    >>> verb("painter"), verb("compact")
+    ('stylize', 'upscale')
+    """
+    return "stylize" if network in STYLIZERS else "upscale"
 
 
 def read_facts(path: Path) -> dict[str, Any]:

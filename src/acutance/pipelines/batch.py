@@ -12,8 +12,10 @@ from typing import Any
 from acutance.errors import AcutanceError, BadModel, DiskFull, Interrupted, ResourceError, UsageError
 from acutance.files import limits
 from acutance.files.atomic import resource_error
+from acutance.models.model import Model
 from acutance.pipelines.journal import Journal
-from acutance.pipelines.upscale import Event, Settings, Upscaler
+from acutance.pipelines.settings import Settings
+from acutance.pipelines.upscale import Event, Upscaler
 
 READABLE = {*limits.SUFFIX_FORMATS, ".gif", ".heic", ".heif"}
 
@@ -46,15 +48,15 @@ class Summary:
 
 
 def plan_jobs(
-    inputs: list[Path], output: Path | None, settings: Settings, model_scale: int, recursive: bool
+    inputs: list[Path], output: Path | None, settings: Settings, model: Model, recursive: bool
 ) -> tuple[list[Job], int, list[AcutanceError]]:
     """The jobs of a command, how many files in its folders are no pictures, and what cannot be opened.
 
-    A file goes to ``NAME_x4.EXT`` beside it, or to ``output`` (a file name, or a folder where it keeps
-    its name). A folder's tree is mirrored in ``output`` or in ``FOLDER_x4``. Raises ``UsageError`` for a
+    A file goes to ``NAME_x4.EXT`` (painted: ``NAME_MODEL.EXT``) beside it, or to ``output`` (a file name, or
+    a folder where it keeps its name). A folder's tree is mirrored in ``output`` or in ``FOLDER_x4``. Raises ``UsageError`` for a
     single input that does not exist and for two inputs that would become one file.
     """
-    label = _label(settings, model_scale)
+    label = _label(settings, model)
     jobs: list[Job] = []
     others = 0
     unopened: list[AcutanceError] = []
@@ -100,12 +102,14 @@ def _names_a_file(output: Path) -> bool:
     return not output.is_dir() and 3 <= len(output.suffix) <= 5 and output.suffix[1:].isalpha()
 
 
-def _label(settings: Settings, model_scale: int) -> str:
+def _label(settings: Settings, model: Model) -> str:
+    if settings.verb == "stylize":
+        return f"_{model.name}"
     if settings.width:
         return f"_w{settings.width}"
     if settings.height:
         return f"_h{settings.height}"
-    return f"_x{settings.scale or model_scale:g}"
+    return f"_x{settings.scale or model.geometry.scale:g}"
 
 
 def _suffix(source: Path, settings: Settings) -> str:

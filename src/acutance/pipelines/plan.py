@@ -15,7 +15,7 @@ class Plan:
     """One picture's way through: ``input`` and ``model`` are SHA-256; sizes in pixels.
 
     ``passes``: the tile ``(height, width)`` of every run of the model; ``size``: the final width and
-    height; ``back_project``: iterations after each pass.
+    height; ``back_project``: iterations after each pass; ``strength``, ``shrink``: of painted pictures.
     """
 
     input: str
@@ -29,6 +29,8 @@ class Plan:
     file_format: str
     quality: int
     back_project: int = 0
+    strength: float = 1.0
+    shrink: float = 1.0
     version: int = VERSION
 
     def canonical(self) -> str:

@@ -21,6 +21,7 @@ from acutance.training.sheet import table
 from acutance.training.validate import run_network
 
 ROWS = 4  # of the sheet
+MOST = 8  # photographs that are painted
 SIDE = 384  # pixels of a picture on it
 LAID = 64  # pixels of a tile, where the network leaves it open
 
@@ -29,7 +30,7 @@ class StyleValidation:
     """Fixed photographs; there are no originals, so nothing here says what is best."""
 
     def __init__(self, photographs: list[Picture], paintings: Pack, run: Path, board: Board) -> None:
-        self.photographs, self.run_folder, self.board = photographs, run, board
+        self.photographs, self.run_folder, self.board = photographs[:MOST], run, board
         examples = [np.array(paintings.picture(item)) for item in (paintings.valid or paintings.train)[:ROWS]]
         self.paintings = [_middle(painting) for painting in examples]
 

@@ -38,7 +38,6 @@ class UnpairedCrops:
     blank: float = 0.05
     alike: int = 1
     ground: int = 0
-    scale: ClassVar[int] = 1
     two_sets: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -54,6 +53,11 @@ class UnpairedCrops:
                 raise ValueError(f"{name}={values!r}: whole numbers, at least 1")
         if not 0 <= self.blank < 1:
             raise ValueError(f"blank={self.blank!r}: from 0 to below 1")
+
+    @property
+    def scale(self) -> int:
+        """See ``Loader``: a picture keeps its size."""
+        return 1
 
     def sampler(self, pack: Pack, seed: int) -> UnpairedSampler:
         """See ``Loader``; ``pack`` carries the paintings as its ``style``."""
@@ -94,10 +98,10 @@ class UnpairedSampler:
         hr, lr = (as_levels(p, device) / 255 for p in ([s.hr for s in samples], photographs))
         if not self.crops.ground:
             return Batch(lr=lr, hr=hr)
-        grained = [
-            on_ground(p, *map(int, s.random.integers(FAR, size=2)), self.crops.ground, 255)
-            for p, s in zip(photographs, samples, strict=True)
-        ]
+        grained = []
+        for photograph, sample in zip(photographs, samples, strict=True):
+            top, left = (int(place) for place in sample.random.integers(FAR, size=2))
+            grained.append(on_ground(photograph, top, left, self.crops.ground, 255))
         return Batch(lr=as_levels(grained, device) / 255, hr=hr, sharp=lr)
 
 

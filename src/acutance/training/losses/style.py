@@ -13,12 +13,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 POSITIONS = 1024  # of a feature map that are compared
+# The mean variance of Oxford's features over places of crops of paintings, measured: makes layers comparable.
+SPREAD = {"relu1_1": 7e2, "relu2_1": 1.9e4, "relu3_1": 3.9e4, "relu3_4": 3.5e5}
 Scales = tuple[tuple[int, tuple[tuple[str, float], ...]], ...]
 
 
 def sliced(a: Tensor, b: Tensor, directions: int) -> Tensor:
-    """Mean squared distance of two sets of vectors ``(N, C, P)`` each, sorted along random directions, in units
-    of the second set's variance.
+    """Mean squared distance of two sets of vectors ``(N, C, P)`` each, sorted along random directions.
 
     >>> x = torch.rand(1, 3, 50)
     >>> sliced(x, x.flip(2), 4).item()
@@ -27,15 +28,14 @@ def sliced(a: Tensor, b: Tensor, directions: int) -> Tensor:
     along = F.normalize(torch.randn(directions, a.shape[1], device=a.device), dim=1)
     with torch.no_grad():
         wanted = (along @ b.float()).sort(2)[0]
-        spread = wanted.var(2, keepdim=True).mean().clamp_min(1e-6)
     found = (along @ a.float()).sort(2)[0]
-    return (found - wanted).square().mean() / spread
+    return (found - wanted).square().mean()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Style:
-    """Weighted sum of ``sliced`` distances of features. ``features``: a frozen network ``(x, wanted) -> {name:
-    features}``; ``scales``: (reduction, ((layer, weight), ...)), the picture reduced by averages before it is
+    """Weighted sum of ``sliced`` distances of features over their ``SPREAD``. ``features``: a frozen network
+    ``(x, wanted) -> {name: features}``; ``scales``: (reduction, ((layer, weight), ...)), the picture reduced by averages before it is
     looked at, so that large strokes count as well as fine ones."""
 
     features: nn.Module
@@ -57,7 +57,8 @@ class Style:
             for name, weight in layers:
                 a, b = found[name].flatten(2), aims[name].flatten(2)
                 chosen = torch.randperm(a.shape[2], device=a.device)[:POSITIONS]
-                total = total + weight * sliced(a[:, :, chosen], b[:, :, chosen], self.directions)
+                distance = sliced(a[:, :, chosen], b[:, :, chosen], self.directions)
+                total = total + weight / SPREAD[name] * distance
         return total
 
 

@@ -10,6 +10,7 @@ from acutance.networks.siamese import SiameseCritic
 from acutance.networks.stylizer import Painter, TileUNet
 from acutance.training.features import OXFORD_VGG19
 from acutance.training.losses.style import Content, Style
+from acutance.training.muon import Muon
 from acutance.training.recipe import Features, MultiStep, Recipe
 from acutance.training.recipes.optimizers import adam
 from acutance.training.siamese import Siamese
@@ -60,9 +61,9 @@ def siamese_small(tiles: bool = True) -> Recipe:
 
 # Layers by scale of the picture: fine paint, strokes, and the sweep of many strokes (sizes ours).
 SCALES = (
-    (1, (("relu1_1", 0.5), ("relu2_1", 0.5))),
-    (2, (("relu1_1", 0.5), ("relu2_1", 1.0), ("relu3_1", 1.0), ("relu3_4", 1.0))),
-    (4, (("relu2_1", 0.5), ("relu3_1", 0.5), ("relu3_4", 0.5))),
+    (1, (("relu1_1", 1.0), ("relu2_1", 1.0))),
+    (2, (("relu1_1", 1.0), ("relu2_1", 2.0), ("relu3_1", 2.0), ("relu3_4", 1.0))),
+    (4, (("relu2_1", 0.5), ("relu3_1", 0.5))),
 )
 PAINTER = {"channels": 64, "blocks": 6, "halo": 16, "ground": 8}
 
@@ -73,7 +74,7 @@ def siamese_plus() -> Recipe:
     What carries the style in few steps is ``Style``: painted crops approach the features of painting crops
     that are alike in colour, at three scales. The siamese critic judges the assembly, as in the article.
     """
-    tile = 96
+    tile = TILE
 
     def objective(features: nn.Module) -> Siamese:
         return Siamese(
@@ -81,13 +82,13 @@ def siamese_plus() -> Recipe:
             weights=(0.1, 1.0), context=PAINTER["halo"],
             style=(("style", 1.0, Style(features=features, scales=SCALES)),),
             content=(("content", 1.0, Content(features=features, layer="conv3_1")),),
-            optimizers=(adam(5e-4, (0.9, 0.99)), adam(*RATE)),
+            optimizers=(lambda parameters: Muon(parameters, lr=2e-3, adam_lr=5e-4), adam(*RATE)),
         )  # fmt: skip
 
     return Recipe(
         name="siamese_plus", source="Pasini 2019; style terms after Heitz 2021; network, weights and rates ours",
         network="painter", arguments=PAINTER, objective=objective,
         features=Features(kind=OXFORD_VGG19, last="conv3_4"),
-        data=UnpairedCrops(side=2 * tile, batch=2, shrinks=(1, 2), blank=0.015, alike=6, ground=PAINTER["ground"]),
+        data=UnpairedCrops(side=2 * tile, batch=3, shrinks=(1, 2), blank=0.015, alike=6, ground=PAINTER["ground"]),
         schedule=MultiStep(), steps=4000, keep_best=False, valid_every=500, save_every=250,
     )  # fmt: skip
