@@ -53,8 +53,8 @@ def plan_jobs(
     """The jobs of a command, how many files in its folders are no pictures, and what cannot be opened.
 
     A file goes to ``NAME_x4.EXT`` (painted: ``NAME_MODEL.EXT``) beside it, or to ``output`` (a file name, or
-    a folder where it keeps its name). A folder's tree is mirrored in ``output`` or in ``FOLDER_x4``. Raises ``UsageError`` for a
-    single input that does not exist and for two inputs that would become one file.
+    a folder where it keeps its name). A folder's tree is mirrored in ``output`` or in ``FOLDER_x4``. Raises
+    ``UsageError`` for a single input that does not exist and for two inputs that would become one file.
     """
     label = _label(settings, model)
     jobs: list[Job] = []

@@ -35,8 +35,8 @@ def sliced(a: Tensor, b: Tensor, directions: int) -> Tensor:
 @dataclass(frozen=True, kw_only=True)
 class Style:
     """Weighted sum of ``sliced`` distances of features over their ``SPREAD``. ``features``: a frozen network
-    ``(x, wanted) -> {name: features}``; ``scales``: (reduction, ((layer, weight), ...)), the picture reduced by averages before it is
-    looked at, so that large strokes count as well as fine ones."""
+    ``(x, wanted) -> {name: features}``; ``scales``: (reduction, ((layer, weight), ...)), the picture reduced by
+    averages before it is looked at, so that large strokes count as well as fine ones."""
 
     features: nn.Module
     scales: Scales

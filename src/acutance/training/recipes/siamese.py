@@ -63,7 +63,6 @@ def siamese_small(tiles: bool = True) -> Recipe:
 SCALES = (
     (1, (("relu1_1", 1.0), ("relu2_1", 1.0))),
     (2, (("relu1_1", 1.0), ("relu2_1", 2.0), ("relu3_1", 2.0), ("relu3_4", 1.0))),
-    (4, (("relu2_1", 0.5), ("relu3_1", 0.5))),
 )
 PAINTER = {"channels": 64, "blocks": 6, "halo": 16, "ground": 8}
 
@@ -81,8 +80,8 @@ def siamese_plus() -> Recipe:
             Painter(**PAINTER), SiameseCritic(size=2 * tile, width=32, vector=VECTOR, spectral=True), margin=MARGIN,
             weights=(0.1, 1.0), context=PAINTER["halo"],
             style=(("style", 1.0, Style(features=features, scales=SCALES)),),
-            content=(("content", 1.0, Content(features=features, layer="conv3_1")),),
-            optimizers=(lambda parameters: Muon(parameters, lr=2e-3, adam_lr=5e-4), adam(*RATE)),
+            content=(("content", 0.5, Content(features=features, layer="conv3_1", view=4.0)),),
+            optimizers=(lambda parameters: Muon(parameters, lr=5e-3, adam_lr=1e-3), adam(*RATE)),
         )  # fmt: skip
 
     return Recipe(
