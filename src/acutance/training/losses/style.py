@@ -36,19 +36,24 @@ def sliced(a: Tensor, b: Tensor, directions: int) -> Tensor:
 class Style:
     """Weighted sum of ``sliced`` distances of features over their ``SPREAD``. ``features``: a frozen network
     ``(x, wanted) -> {name: features}``; ``scales``: (reduction, ((layer, weight), ...)), the picture reduced by
-    averages before it is looked at, so that large strokes count as well as fine ones."""
+    averages before it is looked at, so that large strokes count as well as fine ones. ``palette``: the share
+    of the difference in mean colour that counts; the paintings are moved by the rest, so that what is compared
+    is how paint lies, not that a sky is no field."""
 
     features: nn.Module
     scales: Scales
+    palette: float = 1.0
     directions: int = 32
 
     def __repr__(self) -> str:
         """What is computed, the same text in every process."""
-        return f"Style({self.scales}, directions={self.directions})"
+        return f"Style({self.scales}, palette={self.palette}, directions={self.directions})"
 
     def __call__(self, painted: Tensor, paintings: Tensor) -> Tensor:
         """A scalar of two batches in [0, 1] of equal size, picture by picture; gradients reach the first only."""
         total = painted.new_zeros((), dtype=torch.float32)
+        mean, aim = (x.detach().mean((2, 3), keepdim=True) for x in (painted, paintings))
+        paintings = paintings + (1 - self.palette) * (mean - aim)
         for factor, layers in self.scales:
             wanted = tuple(name for name, _ in layers)
             with torch.no_grad():

@@ -11,7 +11,7 @@ from acutance.networks.stylizer import Painter, TileUNet
 from acutance.training.features import OXFORD_VGG19
 from acutance.training.losses.style import Content, Style
 from acutance.training.muon import Muon
-from acutance.training.recipe import Features, MultiStep, Recipe
+from acutance.training.recipe import ConstantThenDecay, Features, MultiStep, Recipe
 from acutance.training.recipes.optimizers import adam
 from acutance.training.siamese import Siamese
 from acutance.training.unpaired import UnpairedCrops
@@ -79,7 +79,7 @@ def siamese_plus() -> Recipe:
         return Siamese(
             Painter(**PAINTER), SiameseCritic(size=2 * tile, width=32, vector=VECTOR, spectral=True), margin=MARGIN,
             weights=(0.1, 1.0), context=PAINTER["halo"],
-            style=(("style", 1.0, Style(features=features, scales=SCALES)),),
+            style=(("style", 1.0, Style(features=features, scales=SCALES, palette=0.3)),),
             content=(("content", 0.5, Content(features=features, layer="conv3_1", view=4.0)),),
             optimizers=(lambda parameters: Muon(parameters, lr=5e-3, adam_lr=1e-3), adam(*RATE)),
         )  # fmt: skip
@@ -89,5 +89,6 @@ def siamese_plus() -> Recipe:
         network="painter", arguments=PAINTER, objective=objective,
         features=Features(kind=OXFORD_VGG19, last="conv3_4"),
         data=UnpairedCrops(side=2 * tile, batch=3, shrinks=(1, 2), blank=0.015, alike=6, ground=PAINTER["ground"]),
-        schedule=MultiStep(), steps=4000, keep_best=False, valid_every=500, save_every=250,
+        schedule=ConstantThenDecay(warmup=100, decay=500), steps=4000, keep_best=False, valid_every=500,
+        save_every=250,
     )  # fmt: skip
