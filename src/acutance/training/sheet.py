@@ -75,9 +75,12 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[np.ndarray]]) -> np.n
 
 
 def _row(cells: Sequence[np.ndarray], width: int) -> np.ndarray:
-    """Cells side by side, each filled up to ``width`` with white."""
-    last = len(cells) - 1
-    pads = [((0, 0), (0, width - c.shape[1] + (GAP if i < last else 0)), (0, 0)) for i, c in enumerate(cells)]
+    """Cells side by side, each filled up to ``width`` and the highest with white."""
+    last, height = len(cells) - 1, max(cell.shape[0] for cell in cells)
+    pads = [
+        ((0, height - c.shape[0]), (0, width - c.shape[1] + (GAP if i < last else 0)), (0, 0))
+        for i, c in enumerate(cells)
+    ]
     return np.concatenate([np.pad(c, pad, constant_values=WHITE) for c, pad in zip(cells, pads, strict=True)], 1)
 
 

@@ -62,11 +62,13 @@ def tile_of(network: nn.Module) -> int:
     return getattr(network, "tile", None) or ceil_to(LAID, getattr(network, "multiple", 1))
 
 
-def laid(network: nn.Module, picture: Picture) -> Picture:
-    """``picture`` painted as the article does: equal tiles, each alone, joined without overlap; the last ones are
-    aligned to the edge."""
-    height, width = picture.shape[:2]
+def laid(network: nn.Module, picture: Picture, *, drop: bool = False) -> Picture:
+    """``picture`` painted as the article does: equal tiles, each alone, joined without overlap. The last ones are
+    aligned to the edge; with ``drop`` what fills no tile is cut off instead, as in the article."""
     side = tile_of(network)
+    if drop:
+        picture = picture[: picture.shape[0] // side * side, : picture.shape[1] // side * side]
+    height, width = picture.shape[:2]
     grid = plan_grid(height, width, tile=side, halo=0, multiple=getattr(network, "multiple", 1), fixed=side)
     layout = Layout(3, np.dtype(np.uint8), 255.0)
     ground = getattr(network, "ground", 0)
