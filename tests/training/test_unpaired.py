@@ -146,5 +146,5 @@ def test_both_sets_are_the_runs_identity_and_it_continues_bit_for_bit(
     for file in paintings.iterdir():
         (other_set / file.name).write_bytes(file.read_bytes())
     (other_set / "manifest.json").write_text(json.dumps(manifest | {"spare_lr": 1}))
-    with pytest.raises(UsageError, match="holds another run .data: was"):
+    with pytest.raises(UsageError, match=r"holds another run \(data: was"):
         train(recipe, data=dataset, style=other_set, out=tmp_path / "four", steps=4)

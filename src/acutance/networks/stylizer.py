@@ -1,8 +1,8 @@
 """Networks that paint a picture anew at its own size: the article's U-Net for single tiles, and ours.
 
 The article (Pasini 2019, "Siamese GAN on assembled tiles") gives no widths; those of ``TileUNet`` follow the
-sister implementations (MelGAN-VC, TraVeLGAN). ``Painter`` is ours: most of its work is done at an eighth of
-the size, so that a stroke can follow what lies around it and large pictures stay affordable.
+sister implementations (MelGAN-VC, TraVeLGAN). ``Painter`` is ours: a brush whose direction is computed, and a
+network that learns what to do with it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import itertools
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from acutance.networks.brush import Brush, twice
 
 
 class TileUNet(nn.Module):
@@ -59,8 +61,8 @@ class _Residual(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.one = nn.Conv2d(channels, channels, 3, padding=1)
-        self.two = nn.Conv2d(channels, channels, 3, padding=1)
+        self.one = _convolution(channels, channels)
+        self.two = _convolution(channels, channels)
         with torch.no_grad():
             self.two.weight.mul_(0.1)
 
@@ -68,38 +70,47 @@ class _Residual(nn.Module):
         return x + self.two(F.leaky_relu(self.one(x), 0.2))
 
 
+def _convolution(before: int, after: int, stride: int = 1) -> nn.Conv2d:
+    """3x3; beyond the border the picture's edge goes on, where zeros would draw a frame."""
+    return nn.Conv2d(before, after, 3, stride=stride, padding=1, padding_mode="replicate")
+
+
 class Painter(nn.Module):
     """RGB ``(N, 3, H, W)`` in [0, 1], H and W multiples of 8, to the same size, unclamped.
 
-    Detail is painted over the picture's coarse view (its means over 4x4 pixels, enlarged): what is finer
-    must come from the network. ``channels`` at a quarter of the size, twice as many at an eighth, where
-    ``blocks`` residual blocks work. No layer normalises, so a tile is painted alike alone or among others.
-    ``halo``: the surrounding it was trained to make do with at tile borders, less than it could see.
-    ``ground``: levels of grain it was trained on (``imaging.ground``).
+    ``Brush`` lays strokes; the network sees them and the picture, decides how strongly they show, and adds
+    colour and detail. ``channels`` at a quarter of the size, twice as many at an eighth, where ``blocks``
+    residual blocks work. No layer normalises, so a tile is painted alike alone or among others. ``halo``: the
+    surrounding it was trained to make do with at tile borders, less than it could see. ``ground``: levels of
+    grain it was trained on (``imaging.ground``), from which strokes in even areas come.
     """
 
     scale, multiple = 1, 8
 
-    def __init__(self, *, channels: int = 64, blocks: int = 6, halo: int = 16, ground: int = 8) -> None:
+    def __init__(self, *, channels: int = 48, blocks: int = 4, halo: int = 32, ground: int = 8) -> None:
         super().__init__()
         self.halo, self.ground = halo, ground
         c = channels
-        self.first = nn.Conv2d(48, c, 3, padding=1)
-        self.down = nn.Conv2d(c, 2 * c, 3, stride=2, padding=1)
+        self.brush = Brush()
+        self.first = _convolution(48 + 4 * 9, c)
+        self.down = _convolution(c, 2 * c, stride=2)
         self.coarse = nn.Sequential(*[_Residual(2 * c) for _ in range(blocks)])
-        self.up = nn.Conv2d(2 * c, c, 3, padding=1)
+        self.up = _convolution(2 * c, c)
         self.fine = nn.Sequential(*[_Residual(c) for _ in range(2)])
-        self.wide = nn.Conv2d(c, c // 2, 3, padding=1)
-        self.last = nn.Conv2d(c // 2, 12, 3, padding=1)
+        self.wide = _convolution(c, c // 2)
+        self.last = _convolution(c // 2, 14)
         with torch.no_grad():
             self.last.weight.mul_(0.1)
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
-        view = F.interpolate(F.avg_pool2d(x, 4), scale_factor=4.0, mode="bilinear", align_corners=False)
-        shallow = F.leaky_relu(self.first(F.pixel_unshuffle(x, 4)), 0.2)
+        paint, coarse, fine = self.brush(x)
+        seen = torch.cat([F.pixel_unshuffle(x, 4), F.pixel_unshuffle(torch.cat([paint, coarse, fine], 1), 2)], 1)
+        shallow = F.leaky_relu(self.first(seen), 0.2)
         deep = self.coarse(F.leaky_relu(self.down(shallow), 0.2))
         deep = F.leaky_relu(self.up(F.interpolate(deep, scale_factor=2.0, mode="nearest")), 0.2)
-        fine = self.fine(shallow + deep)
-        fine = F.leaky_relu(self.wide(F.interpolate(fine, scale_factor=2.0, mode="nearest")), 0.2)
-        return view + F.pixel_shuffle(self.last(fine).float(), 2)
+        found = self.fine(shallow + deep)
+        found = F.leaky_relu(self.wide(F.interpolate(found, scale_factor=2.0, mode="nearest")), 0.2)
+        found = self.last(found).float()
+        paint = paint + (1 + found[:, 12:13]) * coarse + (1 + found[:, 13:14]) * fine
+        return twice(paint) + F.pixel_shuffle(found[:, :12], 2)

@@ -64,7 +64,7 @@ SCALES = (
     (1, (("relu1_1", 1.0), ("relu2_1", 1.0))),
     (2, (("relu1_1", 1.0), ("relu2_1", 2.0), ("relu3_1", 2.0), ("relu3_4", 1.0))),
 )
-PAINTER = {"channels": 64, "blocks": 6, "halo": 16, "ground": 8}
+PAINTER = {"channels": 48, "blocks": 4, "halo": 32, "ground": 8}
 
 
 def siamese_plus() -> Recipe:
