@@ -68,7 +68,7 @@ PAINTER = {"channels": 48, "blocks": 4, "halo": 32, "ground": 8}
 
 
 def siamese_plus() -> Recipe:
-    """Tiles that see 16 pixels of their neighbours, a spectrally normalised critic, and paint statistics (ours).
+    """Tiles that see 32 pixels of their neighbours, a spectrally normalised critic, and paint statistics (ours).
 
     What carries the style in few steps is ``Style``: painted crops approach the features of painting crops
     that are alike in colour, at three scales. The siamese critic judges the assembly, as in the article.
@@ -88,7 +88,7 @@ def siamese_plus() -> Recipe:
         name="siamese_plus", source="Pasini 2019; style terms after Heitz 2021; network, weights and rates ours",
         network="painter", arguments=PAINTER, objective=objective,
         features=Features(kind=OXFORD_VGG19, last="conv3_4"),
-        data=UnpairedCrops(side=2 * tile, batch=3, shrinks=(1, 2), blank=0.015, alike=6, ground=PAINTER["ground"]),
+        data=UnpairedCrops(side=2 * tile, batch=2, shrinks=(1, 2), blank=0.015, alike=6, ground=PAINTER["ground"]),
         schedule=ConstantThenDecay(warmup=100, decay=500), steps=4000, keep_best=False, valid_every=500,
         save_every=250,
     )  # fmt: skip
