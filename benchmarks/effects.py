@@ -15,8 +15,8 @@ from common import RESULTS, receipt
 from PIL import Image
 
 from acutance.imaging.bicubic import upscale
-from acutance.measuring import benchmark
-from acutance.measuring.metrics.lpips import lpips
+from acutance.measuring.metrics import score
+from acutance.measuring.pairs import find_pairs, load_pair
 from acutance.models import store
 from acutance.pipelines.upscale import Settings, Upscaler
 from acutance.training.data import WholePictures
@@ -43,7 +43,7 @@ def main() -> None:
         pack = Pack(given.bench)
         pairs = WholePictures().sampler(pack, 0).pairs(pack.valid)
     else:
-        found = [benchmark.load_pair(*paths, 4) for paths in benchmark.find_pairs(given.bench, 4)]
+        found = [load_pair(*paths, 4) for paths in find_pairs(given.bench, 4)]
         pairs = [(pair.lr, pair.hr) for pair in found]
     models = {"bicubic": lambda lr: upscale(lr, 4)}
     for label, name in (("before", given.before), ("after", str(given.run))):
@@ -52,13 +52,7 @@ def main() -> None:
     scores = {}
     for label, run in models.items():
         results = [(run(lr), hr) for lr, hr in pairs]
-        scores[label] = means(
-            [
-                {"psnr_y": benchmark.psnr_y(r, hr, border=4), "ssim_y": benchmark.ssim_y(r, hr, border=4),
-                 "lpips": lpips(r, hr)}
-                for r, hr in results
-            ]
-        )  # fmt: skip
+        scores[label] = means([{name: score(name, r, original=hr, scale=4) for name in METRICS} for r, hr in results])
     facts = json.loads((given.run / "run.json").read_text())
     name = facts["recipe"]["name"]
     folder = RESULTS / "training"

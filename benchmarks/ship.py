@@ -14,10 +14,11 @@ from safetensors.torch import load_file
 
 from acutance.cli.train import find_recipe
 from acutance.measuring.benchmark import evaluate
+from acutance.measuring.methods import network as method_of
 from acutance.models.model import read_model
 from acutance.models.store import BUILTIN
 from acutance.networks import NETWORKS
-from acutance.pipelines.upscale import Upscaler
+from acutance.pipelines.upscale import Settings
 from acutance.training import checkpoint
 from acutance.training.export import export_model
 
@@ -45,12 +46,11 @@ def main() -> None:
     receipt |= {"steps": facts["steps"], "about": given.about, "trained_on": given.data, "measured": {}}
     export_model(BUILTIN, given.name, recipe.network, recipe.arguments, network, receipt)
     model = read_model(BUILTIN / f"{given.name}.safetensors")
-    for name in SETS:
-        metrics = ("psnr_y", "lpips") if given.lpips else ("psnr_y",)
-        mean = evaluate(Upscaler(model).array, given.bench / name, model.geometry.scale, metrics=metrics)["mean"]
-        receipt["measured"][f"{name} PSNR-Y"] = mean["psnr_y"]
-        if given.lpips:
-            receipt["measured"][f"{name} LPIPS"] = mean["lpips"]
+    metrics = {"PSNR-Y": "psnr_y"} | ({"LPIPS": "lpips"} if given.lpips else {})
+    benches = [given.bench / name for name in SETS]
+    for result in evaluate([method_of(model, Settings())], benches, model.geometry.scale, list(metrics.values())):
+        for label, metric in metrics.items():
+            receipt["measured"][f"{result.set} {label}"] = round(result.mean(metric) or 0, 4)
     export_model(BUILTIN, given.name, recipe.network, recipe.arguments, network, receipt)
     print(json.dumps(receipt, indent=1))
 

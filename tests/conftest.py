@@ -21,6 +21,12 @@ def shared() -> Path:
     return SHARED
 
 
+@pytest.fixture(autouse=True)
+def no_scores_of_yesterday(tmp_path_factory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What tests measure is kept where no other run finds it."""
+    monkeypatch.setenv("ACUTANCE_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
 @pytest.fixture(scope="session")
 def photo() -> np.ndarray:
     """A real photograph, uint8 (512, 512, 3): scikit-image's astronaut (NASA, public domain)."""

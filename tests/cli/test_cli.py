@@ -321,7 +321,7 @@ def test_evaluate(acutance, tmp_path: Path, photo: np.ndarray) -> None:
     (tmp_path / "set" / "HR").mkdir(parents=True)
     pyvips.Image.new_from_array(photo[:203, :199]).write_to_file(str(tmp_path / "set" / "HR" / "a.png"))
     done = acutance("evaluate", "--model", "bicubic", "--model", "fidelity", "--bench", "set", "--json")
-    scores = {e["model"]: e["mean"] for e in map(json.loads, done.stdout.splitlines()) if e["event"] == "set"}
+    scores = {e["method"]: e["mean"] for e in map(json.loads, done.stdout.splitlines()) if e["event"] == "set"}
     assert scores["fidelity"]["psnr_y"] > scores["bicubic"]["psnr_y"] + 1
     one_line(acutance("evaluate", "--bench", "nowhere"), 2, "nowhere")
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from acutance.errors import BadInput, UsageError
-from acutance.measuring.benchmark import chosen_metrics
+from acutance.measuring.metrics import chosen_metrics
 from acutance.measuring.metrics.lpips import lpips, network
 
 
@@ -68,5 +68,7 @@ def test_evaluate_prints_it_when_asked(acutance, weights: Path, tmp_path: Path, 
     assert "LPIPS" in done.stdout and "PSNR" not in done.stdout
     with pytest.raises(UsageError, match="no metric lpisp"):
         chosen_metrics("psnr_y,lpisp")
-    done = acutance(*arguments, "lpips", ACUTANCE_WEIGHTS=str(tmp_path))
+    known = acutance(*arguments, "lpips", ACUTANCE_WEIGHTS=str(tmp_path))
+    assert known.returncode == 0 and "1 known from before" in known.stderr
+    done = acutance(*arguments, "lpips", ACUTANCE_WEIGHTS=str(tmp_path), ACUTANCE_CACHE=str(tmp_path))
     assert done.returncode == 2 and "download.pytorch.org" in done.stderr and "Traceback" not in done.stderr

@@ -11,7 +11,8 @@ from skimage.metrics import structural_similarity
 
 from acutance.errors import BadInput
 from acutance.imaging.colour import luma
-from acutance.measuring.benchmark import bicubic, evaluate
+from acutance.measuring.benchmark import evaluate
+from acutance.measuring.methods import interpolation
 from acutance.measuring.metrics.psnr import psnr, psnr_y
 from acutance.measuring.metrics.ssim import ssim, ssim_y
 
@@ -51,10 +52,12 @@ def test_shapes_that_differ_are_refused(photo: np.ndarray) -> None:
 
 def test_the_published_base_line(shared: Path) -> None:
     """Ledig 2017 table 2, Wang 2018 table 1: bicubic on Set5 28.42 dB, .8104; here with float luma."""
-    result = evaluate(bicubic(4), shared / "bench" / "Set5", 4)
-    assert result["mean"]["psnr_y"] == pytest.approx(28.43, abs=0.005)
-    assert result["mean"]["ssim_y"] == pytest.approx(0.8111, abs=2e-4)
+    metrics = ("psnr_y", "ssim_y")
+    (result,) = evaluate([interpolation("bicubic", 4)], [shared / "bench" / "Set5"], 4, metrics)
+    assert result.lr == "given"
+    assert result.mean("psnr_y") == pytest.approx(28.43, abs=0.005)
+    assert result.mean("ssim_y") == pytest.approx(0.8111, abs=2e-4)
     expected = {"baby": 31.79, "bird": 30.19, "butterfly": 22.10, "head": 31.62, "woman": 26.47}
-    for row in result["per_image"]:
-        name = next(key for key in expected if key in row["image"].lower())
-        assert row["psnr_y"] == pytest.approx(expected[name], abs=0.01)
+    for row in result.rows:
+        name = next(key for key in expected if key in row.image.lower())
+        assert row.scores["psnr_y"] == pytest.approx(expected[name], abs=0.01)

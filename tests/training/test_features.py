@@ -17,7 +17,6 @@ from acutance.files import weights
 from acutance.files.download import Terms
 from acutance.files.weights import KNOWN
 from acutance.networks.vgg import OXFORD, RAW, VGG19
-from acutance.training import features
 from acutance.training.features import (
     KINDS,
     MINC_VGG16,
@@ -110,7 +109,6 @@ def test_a_file_that_can_be_had_is_fetched_and_checked(folder: Path, monkeypatch
         with serving(Behaviour(content, drops=[5000])) as url:
             row = replace(KNOWN[name], published=url, size=len(content), sha256=digest)
             monkeypatch.setattr(weights, "KNOWN", {**KNOWN, name: row})
-            monkeypatch.setattr(features, "KNOWN", weights.KNOWN)
             if fits:
                 loaded = load_features(TORCHVISION_VGG19, "conv2_2", terms=terms)
                 assert torch.equal(loaded.layers["conv2_2"].weight, network.layers["conv2_2"].weight)

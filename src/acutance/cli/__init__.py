@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from acutance.cli import console, datasets, doctor, evaluate, models, prepare, stylize, train, upscale
+from acutance.cli import console, datasets, doctor, evaluate, models, prepare, reproduce, stylize, train, upscale
 from acutance.errors import AcutanceError
 
 app = typer.Typer(
@@ -21,7 +21,8 @@ COMMANDS = {
     upscale.upscale: "Enlarge pictures.",
     stylize.stylize: "Paint pictures in a style.",
     doctor.doctor: "Say what this machine can do.",
-    evaluate.evaluate: "Measure models on test sets.",
+    evaluate.evaluate: "Measure models, or any pictures, on test sets.",
+    reproduce.reproduce: "Measure published figures again.",
     prepare.prepare: "Pack photographs for training.",
     train.train: "Train a network, or go on training it.",
 }

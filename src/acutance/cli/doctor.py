@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
-import os
 import platform
 from typing import Annotated, Any
 
@@ -12,19 +10,23 @@ import typer
 
 from acutance.cli import console
 
-EXTRAS = (("torch", "train", "training and the torch engine"),)
-PACKAGES = ("acutance", "numpy", "openvino", "pyvips", "pyvips-binary", "safetensors", "torch")
+EXTRAS = (
+    ("torch", "train", "training, learned metrics and the torch engine"),
+    ("av", "film", "film"),
+    ("fastapi", "serve", "opinion studies"),
+)
 
 
 def doctor(json: Annotated[bool, typer.Option("--json", help="One JSON line on stdout.")] = False) -> None:
     """Say what this machine can do: processor, engines, libraries, models."""
     from acutance.engines import cpu
+    from acutance.files import machine
     from acutance.models.store import available
 
     facts: dict[str, Any] = {
-        "python": platform.python_version(), "system": platform.platform(), "cores": len(_cores()),
-        "processor": cpu.core().get_property("CPU", "FULL_DEVICE_NAME"), "instructions": _instructions(),
-        "bf16": cpu.has_bf16(), "gpu": _gpu(), "packages": _versions(), "models": list(available()),
+        "python": platform.python_version(), "system": platform.platform(), "cores": machine.cores(),
+        "processor": cpu.core().get_property("CPU", "FULL_DEVICE_NAME"), "instructions": machine.instructions(),
+        "bf16": cpu.has_bf16(), "gpu": _gpu(), "packages": machine.versions(), "models": list(available()),
     }  # fmt: skip
     if json:
         console.emit({"event": "doctor", **facts})
@@ -40,33 +42,9 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="One JSON line on s
             print(f'for {purpose}: pip install "acutance[{extra}]"')
 
 
-def _cores() -> set[int]:
-    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
-
-
-def _instructions() -> list[str]:
-    try:
-        with open("/proc/cpuinfo") as file:
-            flags = next((line for line in file if line.startswith("flags")), "").split()
-    except OSError:
-        return []
-    wanted = ("amx_bf16", "amx_int8", "avx512_bf16", "avx512_vnni", "avx_vnni", "avx512f", "avx2")
-    return [flag for flag in wanted if flag in flags]
-
-
 def _gpu() -> str:
     if importlib.util.find_spec("torch") is None:
         return ""
     import torch
 
     return torch.cuda.get_device_name() if torch.cuda.is_available() else ""
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found

@@ -1,78 +1,216 @@
-"""``acutance evaluate``: measure a model on test sets."""
+"""``acutance evaluate``: measure models, interpolation and finished pictures on test sets."""
 
 from __future__ import annotations
 
+import datetime
+import shlex
+import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from acutance.cli import console
 
+if TYPE_CHECKING:
+    from acutance.measuring.methods import Method
+
 
 def evaluate(
     bench: Annotated[
         list[Path],
-        typer.Option(help="A folder with HR/ (and LRx4/, else made by bicubic); repeatable.", show_default=False),
+        typer.Option(help="A folder of originals, or with HR/ (and LRx4/); repeatable.", show_default=False),
     ],
-    model: Annotated[list[str] | None, typer.Option(help="A model, or bicubic; repeatable. Default: fidelity.")] = None,
-    scale: Annotated[int, typer.Option(help="The scale of bicubic, when no model fixes it.", min=2)] = 4,
-    metrics: Annotated[
-        str, typer.Option(help="Any of psnr_y, ssim_y, lpips, lpips_alex, lpips_vgg, with commas.")
-    ] = "psnr_y,ssim_y",
-    engine: Annotated[str, typer.Option(help="auto, cpu or torch.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
-    images: Annotated[bool, typer.Option(help="Print every image, not only the means.")] = False,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="A model, or bicubic, nearest, lanczos; repeatable. Default: fidelity."),
+    ] = None,
+    images: Annotated[
+        list[Path] | None,
+        typer.Option(help="Results of any other tool: a folder, or one with a folder for each set; repeatable."),
+    ] = None,
+    metrics: Annotated[str, typer.Option(help="Names with commas; --metrics list shows them.")] = "psnr_y,ssim_y",
+    out: Annotated[
+        list[Path] | None, typer.Option(help="A report: NAME.html, NAME.md or NAME.json; repeatable.")
+    ] = None,
     pictures: Annotated[
         Path | None, typer.Option(help="Save each result here, with its input, original and bicubic.")
     ] = None,
+    scale: Annotated[int | None, typer.Option(help="The scale, when no model fixes it.", min=2, max=16)] = None,
+    texture: Annotated[float, typer.Option(help="0 to 1: the dial of upscale, for models that have it.")] = 0.0,
+    engine: Annotated[str, typer.Option(help="auto, cpu or torch.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="Fetch weight files that metrics need, checked by SHA-256.")
+    ] = False,
+    per_image: Annotated[bool, typer.Option("--per-image", help="Print every image, not only the means.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on stdout.")] = False,
 ) -> None:
-    """PSNR and SSIM on luma, a border of SCALE pixels cut off: the protocol of the SRGAN and ESRGAN papers.
+    """Scores by the protocol of the SRGAN and ESRGAN papers: luma, a border of SCALE pixels cut off.
 
-    LPIPS (RGB, the whole picture, lower is better) needs torch and two weight files, named if missing.
+    Learned metrics look at the whole picture and need torch and weight files, named if missing; --fetch brings
+    them. Scores are kept in ~/.cache/acutance, so a second run is instant.
     """
-    from acutance.measuring import benchmark
-    from acutance.models import store
-    from acutance.pipelines.upscale import Settings, Upscaler
+    from acutance.measuring import benchmark, report
+    from acutance.measuring import metrics as table
+
+    if metrics == "list":
+        return _list_metrics(json)
+    names = table.chosen_metrics(metrics)
+    for path in out or []:
+        report.check_suffix(path)
+    methods, times = _methods(
+        model or ([] if images else ["fidelity"]), images or [], scale, texture, engine, precision
+    )
+    if fetch:
+        _fetch(names, json)
+    view, spent = _View(json, per_image, names), benchmark.Spent()
+    begin = time.perf_counter()
+    results = benchmark.evaluate(methods, bench, times, names, pictures=pictures, on_event=view, spent=spent)
+    wall = time.perf_counter() - begin
+    view.close(spent, wall)
+    if out:
+        crops = _crops(results, methods, names, times) if any(p.suffix.lower() == ".html" for p in out) else []
+        made = report.Report(
+            results=tuple(results), methods=tuple(methods), metrics=names, scale=times,
+            receipt=_receipt(methods, bench), crops=tuple(crops),
+        )  # fmt: skip
+        for path in out:
+            report.write(path, made)
+            console.say(str(path))
+
+
+def _fetch(metrics: Sequence[str], json: bool) -> None:
+    """The weight files of these metrics that are not there yet."""
+    from acutance.files.download import Terms
+    from acutance.measuring.metrics import fetch_missing
 
     progress = console.Progress()
-    names = benchmark.chosen_metrics(metrics)
 
     def on_event(event: dict[str, Any]) -> None:
-        progress.show(event["done"] / event["total"], f"{event['set']} {event['image']}")
         if json:
             console.emit(event)
+        if event["event"] == "progress":
+            progress.show(event["done"] / event["total"], event["file"], event["eta_s"])
+        elif event["event"] == "note" and not json:
+            console.say(event["text"])
 
-    def beside(name: str) -> Path | None:
-        """One folder; with several models one for each."""
-        several = len(model or []) > 1
-        return pictures / Path(name).stem if pictures and several else pictures
-
-    if not json:
-        print(
-            f"{'model':14} {'set':10} {'images':>6}"
-            + "".join(f" {name.upper().replace('_', '-'):>10}" for name in names)
-        )
-    for name in model or ["fidelity"]:
-        run, times, label = benchmark.bicubic(scale), scale, name
-        if name != "bicubic":
-            loaded = store.load(name)
-            run = Upscaler(loaded, Settings(engine=engine, precision=precision)).array  # type: ignore[arg-type]
-            times, label = loaded.geometry.scale, loaded.name
-        for folder in bench:
-            result = benchmark.evaluate(run, folder, times, metrics=names, pictures=beside(name), on_event=on_event)
+    with console.stoppable() as stopped:
+        terms = Terms(option="ACUTANCE_WEIGHTS", on_event=on_event, cancelled=lambda: bool(stopped()))
+        try:
+            fetch_missing(metrics, terms)
+        finally:
             progress.clear()
-            if json:
-                console.emit({"event": "set", "model": name, **result})
-                continue
-            rows = result["per_image"] if images else []
-            for row in [*({"label": r["image"], **r} for r in rows), {"label": label, **result["mean"]}]:
-                count = result["images"] if row["label"] == label else ""
-                print(f"{row['label'][:14]:14} {result['set']:10} {count:>6}" + columns(row, names))
 
 
-def columns(row: dict[str, Any], names: Sequence[str]) -> str:
-    """The scores of a row, dB with two decimals and the rest with four."""
-    return "".join(f" {float(row[name]):>10.{2 if name.startswith('psnr') else 4}f}" for name in names)
+def _methods(
+    models: Sequence[str], images: Sequence[Path], scale: int | None, texture: float, engine: str, precision: str
+) -> tuple[list[Method], int]:
+    """Everything that is compared, each under a name of its own, and the one scale of all."""
+    from acutance.errors import UsageError
+    from acutance.measuring import benchmark, methods
+    from acutance.models import dial
+    from acutance.pipelines.upscale import Settings
+
+    settings = Settings(engine=engine, precision=precision)  # type: ignore[arg-type]
+    loaded = {name: dial.load(name, texture) for name in models if name not in methods.INTERPOLATIONS}
+    times = benchmark.common_scale([each.geometry.scale for each in loaded.values()], scale)
+    found = [
+        methods.network(loaded[name], settings) if name in loaded else methods.interpolation(name, times)
+        for name in dict.fromkeys(models)
+    ]
+    found += [methods.ready_made(folder, times) for folder in images]
+    names = [method.name for method in found]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UsageError(f"two methods are called {twice}; rename a file or folder, so that they can be told apart")
+    return found, times
+
+
+def _crops(results: Sequence[Any], methods: Sequence[Method], names: Sequence[str], scale: int) -> list[Any]:
+    """The worst places of the first method that is not plain interpolation."""
+    from acutance.measuring.metrics import METRICS
+    from acutance.measuring.report.crops import worst_crops
+
+    judged = next((m.name for m in methods if m.facts["kind"] != "interpolation"), methods[0].name)
+    return worst_crops(results, methods, judged, names[0], scale, higher=METRICS[names[0]].better == "higher")
+
+
+def _receipt(methods: Sequence[Method], benches: Sequence[Path]) -> dict[str, str]:
+    """What a reader needs to measure the same again."""
+    from acutance.files import images, machine
+    from acutance.measuring.pairs import find_pairs
+
+    rows = {
+        "command": shlex.join(["acutance", *sys.argv[1:]]),
+        "date": datetime.date.today().isoformat(),
+        "machine": f"{machine.processor()}, {machine.cores()} cores, {' '.join(machine.instructions())}",
+        "versions": ", ".join(f"{name} {number}" for name, number in machine.versions().items()),
+        "commit": machine.commit() or "an installed package, not a checkout",
+    }
+    for method in methods:
+        rows[method.name] = ", ".join(f"{label} {value}" for label, value in method.facts.items())
+    for bench in benches:
+        originals = [path for path, _ in find_pairs(bench, int(methods[0].facts["scale"]))]
+        rows[bench.name] = f"{len(originals)} originals, SHA-256 {images.sha256_of_all(originals)[:16]}..."
+    return rows
+
+
+def _list_metrics(json: bool) -> None:
+    from acutance.measuring.metrics import METRICS
+
+    for name, metric in METRICS.items():
+        if json:
+            console.emit({"event": "metric", "name": name, "label": metric.title, "better": metric.better,
+                          "about": metric.about, "protocol": metric.protocol})  # fmt: skip
+        else:
+            print(f"{name:14} {metric.better:6} is better  {metric.about}")
+
+
+class _View:
+    """Progress, a table, or JSON lines."""
+
+    def __init__(self, json: bool, per_image: bool, metrics: Sequence[str]) -> None:
+        from acutance.measuring.metrics import METRICS
+
+        self.json, self.per_image, self.metrics = json, per_image, metrics
+        self.progress, self.begin = console.Progress(), time.monotonic()
+        self.rows: dict[str, list[dict[str, Any]]] = {}
+        if not json:
+            labels = "".join(f" {METRICS[name].title:>10}" for name in metrics)
+            print(f"{'method':18} {'set':10} {'images':>6}{labels}")
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        if self.json:
+            console.emit(event)
+        if event["event"] == "image":
+            share, spent = event["done"] / event["total"], time.monotonic() - self.begin
+            self.progress.show(share, f"{event['set']} {event['method']} {event['image']}", spent / share - spent)
+            for note in event["notes"]:
+                self.progress.clear()
+                console.say(f"  note: {event['method']}, {event['image']}: {note}")
+            return
+        self.progress.clear()
+        if self.json:
+            return
+        for row in event["per_image"] if self.per_image else []:
+            print(f"  {row['image'][:26]:26} {'':9}{self._columns(row)}")
+        print(f"{event['method'][:18]:18} {event['set'][:10]:10} {event['images']:>6}{self._columns(event['mean'])}")
+
+    def _columns(self, row: dict[str, Any]) -> str:
+        from acutance.measuring.report.text import figure
+        from acutance.measuring.scores import from_json
+
+        return "".join(f" {figure(name, from_json(row[name])):>10}" for name in self.metrics)
+
+    def close(self, spent: Any, wall: float) -> None:
+        """How long it took, and how much of it was known already."""
+        self.progress.clear()
+        if self.json:
+            console.emit({"event": "summary", "measured": spent.measured, "recalled": spent.recalled,
+                          "seconds": round(wall, 3), "methods_seconds": round(spent.methods_s, 3),
+                          "metrics_seconds": round(spent.metrics_s, 3)})  # fmt: skip
+            return
+        known = f", {spent.recalled} known from before" if spent.recalled else ""
+        console.say(f"{spent.measured} results measured{known}; {console.clock(wall)}")

@@ -12,7 +12,7 @@ import contextlib
 import hashlib
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,11 @@ def sha256(path: Path) -> str:
     """The hash of a file's bytes."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_of_all(paths: Iterable[Path]) -> str:
+    """One hash of several files' bytes, in order."""
+    return hashlib.sha256("".join(map(sha256, paths)).encode()).hexdigest()
 
 
 @contextlib.contextmanager

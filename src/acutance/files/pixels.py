@@ -65,18 +65,30 @@ def read_size(path: Path) -> tuple[int, int]:
     return width, height
 
 
+def is_grey(path: Path) -> bool:
+    """Whether ``path`` holds grey samples, not RGB. Raises ``BadInput``."""
+    if vips is not None and _vips_reads(path):
+        return vips.is_grey(path)
+    with _pillow(path) as picture:
+        return picture.mode in ("1", "L", "LA", "I", "I;16", "F")
+
+
+def encode_png(rgb: np.ndarray) -> bytes:
+    """uint8 ``(H, W, 3)`` as the bytes of a PNG."""
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:
+        raise UsageError(f"a picture is uint8 (H, W, 3), not {rgb.dtype} {rgb.shape}")
+    if vips is not None:
+        return vips.png(np.ascontiguousarray(rgb))
+    from PIL import Image  # type: ignore[import-not-found,unused-ignore]
+
+    memory = io.BytesIO()
+    Image.fromarray(rgb).save(memory, "PNG")
+    return memory.getvalue()
+
+
 def write_png(path: Path, rgb: np.ndarray) -> None:
     """Write uint8 ``(H, W, 3)`` to ``path``, whole or not at all. Raises ``ResourceError``."""
-    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:
-        raise UsageError(f"{path}: a picture is uint8 (H, W, 3), not {rgb.dtype} {rgb.shape}")
-    if vips is not None:
-        data = vips.png(np.ascontiguousarray(rgb))
-    else:
-        from PIL import Image  # type: ignore[import-not-found,unused-ignore]
-
-        memory = io.BytesIO()
-        Image.fromarray(rgb).save(memory, "PNG")
-        data = memory.getvalue()
+    data = encode_png(rgb)
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
 

@@ -64,6 +64,14 @@ def read_size(path: Path) -> tuple[int, int]:
         raise BadInput(f"{path}: cannot be read ({reason(error)})") from error
 
 
+def is_grey(path: Path) -> bool:
+    """Whether ``path`` holds one band, or one and transparency."""
+    try:
+        return load(path).bands < 3
+    except pyvips.Error as error:
+        raise BadInput(f"{path}: cannot be read ({reason(error)})") from error
+
+
 def png(rgb: np.ndarray) -> bytes:
     """uint8 RGB ``(H, W, 3)`` as the bytes of a PNG."""
     height, width, _ = rgb.shape

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from acutance.errors import BadModel, UsageError
 from acutance.files.atomic import sync_folder
 from acutance.files.download import Terms, fetch
 from acutance.files.folders import user_folder
 from acutance.files.pickles import read_pickle
-from acutance.files.remote import Remote
+from acutance.files.remote import Remote, amount
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,32 +48,58 @@ KNOWN: Mapping[str, WeightFile] = {
     "squeezenet1_1-b8a52dc0.pth": WeightFile(
         what="SqueezeNet 1.1, ImageNet",
         licence="BSD-3-Clause",
-        sha256="b8a52dc0",
+        sha256="b8a52dc049b60e4b6ab68ad0df457362afab8b6304b2febdc1650a5dab4d7e7b",
         published=_TORCHVISION + "squeezenet1_1-b8a52dc0.pth",
+        size=4_958_839,
     ),
     "alexnet-owt-7be5be79.pth": WeightFile(
         what="AlexNet, ImageNet",
         licence="BSD-3-Clause",
-        sha256="7be5be79",
+        sha256="7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
         published=_TORCHVISION + "alexnet-owt-7be5be79.pth",
+        size=244_408_911,
     ),
     "vgg16-397923af.pth": WeightFile(
         what="VGG16, ImageNet",
         licence="BSD-3-Clause",
-        sha256="397923af",
+        sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
         published=_TORCHVISION + "vgg16-397923af.pth",
+        size=553_433_881,
     ),
     "lpips_squeeze_v0.1_heads.pth": WeightFile(
         what="LPIPS 0.1 heads for SqueezeNet",
         licence="BSD-2-Clause",
         sha256="4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76",
         published=_LPIPS + "squeeze.pth",
+        size=10_811,
     ),
     "lpips_alex_v0.1_heads.pth": WeightFile(
-        what="LPIPS 0.1 heads for AlexNet", licence="BSD-2-Clause", sha256="", published=_LPIPS + "alex.pth"
+        what="LPIPS 0.1 heads for AlexNet",
+        licence="BSD-2-Clause",
+        sha256="df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
+        published=_LPIPS + "alex.pth",
+        size=6_009,
     ),
     "lpips_vgg_v0.1_heads.pth": WeightFile(
-        what="LPIPS 0.1 heads for VGG16", licence="BSD-2-Clause", sha256="", published=_LPIPS + "vgg.pth"
+        what="LPIPS 0.1 heads for VGG16",
+        licence="BSD-2-Clause",
+        sha256="a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
+        published=_LPIPS + "vgg.pth",
+        size=7_289,
+    ),
+    "dists_weights.pt": WeightFile(
+        what="DISTS weights of texture and structure",
+        licence="MIT",
+        sha256="f5e65c96230b7f6ca995691647d482237e4cab8a50c5c4a5784f219ef0748218",
+        published="https://github.com/dingkeyan93/DISTS/raw/master/DISTS_pytorch/weights.pt",
+        size=12_288,
+    ),
+    "niqe_pris_params.npz": WeightFile(
+        what="NIQE's model of pristine photographs, of the University of Texas at Austin",
+        licence="Apache-2.0 as BasicSR gives it on; the original is free to use with its copyright notice",
+        sha256="2a7c182a68c9e7f1b2e2e5ec723279d6f65d912b6fcaf37eb2bf03d7367c4296",
+        published="https://github.com/XPixelGroup/BasicSR/raw/master/basicsr/metrics/niqe_pris_params.npz",
+        size=11_850,
     ),
     "vgg19-dcbb9e9d.pth": WeightFile(
         what="VGG19 as torchvision trained it, 575 MB",
@@ -122,6 +151,22 @@ def find_weights(*names: str) -> Path:
     )
 
 
+def obtain_weights(*names: str, terms: Terms) -> Path:
+    """The first of these files that is there; else the first that can be had, fetched and said in a ``note`` event.
+
+    Raises as ``find_weights`` does where none can be had.
+    """
+    try:
+        return find_weights(*names)
+    except UsageError:
+        for name in names:
+            if size := KNOWN[name].size:
+                text = f"fetching {name}, {amount(size)}: {KNOWN[name].published}"
+                terms.on_event({"event": "note", "text": text})
+                return fetch_weights(name, terms)
+        raise
+
+
 def fetch_weights(name: str, terms: Terms) -> Path:
     """Bring a file of ``KNOWN`` that has a size into the weights folder, checked before it gets its name."""
     known, final = KNOWN[name], weights_folder() / name
@@ -137,6 +182,21 @@ def fetch_weights(name: str, terms: Terms) -> Path:
 
 def read_weights(path: Path) -> dict[str, Any]:
     """The tensors of a weight file; one that ``KNOWN`` lists must have its SHA-256. Raises ``BadModel``."""
+    _check(path)
+    return read_pickle(path)
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an ``.npz`` file, checked alike; nothing in it can run. Raises ``BadModel``."""
+    _check(path)
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return dict(stored)
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise BadModel(f"{path}: is no file of arrays") from error
+
+
+def _check(path: Path) -> None:
     known = KNOWN.get(path.name)
     if known is not None and known.sha256:
         found = sha256(path)
@@ -145,7 +205,6 @@ def read_weights(path: Path) -> dict[str, Any]:
                 f"{path}: SHA-256 begins with {found[:8]}, expected {known.sha256[:8]}: damaged or another file; "
                 f"fetch it again from {known.published}"
             )
-    return read_pickle(path)
 
 
 def sha256(path: Path) -> str:

@@ -10,8 +10,7 @@ from torch import nn
 
 from acutance.errors import BadModel, UsageError
 from acutance.files.download import Terms
-from acutance.files.remote import amount
-from acutance.files.weights import KNOWN, fetch_weights, find_weights, read_weights
+from acutance.files.weights import find_weights, obtain_weights, read_weights
 from acutance.networks.vgg import MINC, OXFORD, RAW, TORCHVISION, VGG, Configuration, E, Normalisation
 
 SHALLOW = "srgan_vgg34"  # the recipe for those who have no deeper layers than conv3_4
@@ -91,12 +90,8 @@ def _find(kind: Kind, last: str, terms: Terms | None) -> Path:
     layers = kind.configuration.layers
     fitting = [name for name, deepest in kind.files if layers.index(deepest) >= layers.index(last)]
     try:
-        return find_weights(*fitting)
+        return find_weights(*fitting) if terms is None else obtain_weights(*fitting, terms=terms)
     except UsageError as error:
-        if terms is not None:
-            for name, known in ((name, KNOWN[name]) for name in fitting if KNOWN[name].size):
-                terms.on_event({"event": "note", "text": f"fetching {name}, {amount(known.size)}: {known.published}"})
-                return fetch_weights(name, terms)
         raise UsageError(f"{error}; or name another with --features{_advice(kind, last)}") from error
 
 

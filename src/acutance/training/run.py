@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import platform
-import subprocess
 from dataclasses import fields
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from acutance.errors import BadModel, UsageError
+from acutance.files import machine
 from acutance.files.atomic import atomic_path
 from acutance.models.store import find
 from acutance.training import checkpoint, parallel
@@ -33,8 +31,8 @@ def open_run(
     facts: dict[str, Any] = {
         "recipe": describe(recipe, state), "features": features_sha256, "data": data_sha256,
         "seed": seed, "start": str(start or ""),
-        "versions": {name: version(name) for name in ("acutance", "torch", "numpy")},
-        "commit": commit(), "machine": platform.processor() or platform.machine(),
+        "versions": machine.versions(("acutance", "torch", "numpy")),
+        "commit": machine.commit(), "machine": machine.processor(),
     }  # fmt: skip
     path = out / "run.json"
     if parallel.leads() and not path.exists():
@@ -86,16 +84,6 @@ def describe(recipe: Recipe, state: State) -> dict[str, Any]:
         groups = [{k: repr(v) for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
         optimizers[name] = {"optimizer": type(optimizer).__name__, "groups": groups}
     return {**described, "objective": state.objective.describe(), "optimizers": optimizers}
-
-
-def commit() -> str:
-    """The commit this code stands at, or an empty string outside a checkout."""
-    here = Path(__file__).parent
-    found = subprocess.run(
-        ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    return found.stdout.strip() if found.returncode == 0 else ""
 
 
 def load_start(start: Path, state: State) -> None:

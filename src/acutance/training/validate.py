@@ -13,10 +13,10 @@ from torch import nn
 from acutance.errors import AcutanceError
 from acutance.files.pixels import write_png
 from acutance.imaging.ground import on_ground
-from acutance.measuring.benchmark import find_pairs, load_pair
 from acutance.measuring.metrics.lpips import lpips, network
 from acutance.measuring.metrics.psnr import psnr_y
 from acutance.measuring.metrics.ssim import ssim_y
+from acutance.measuring.pairs import find_pairs, load_pair
 from acutance.networks.ranges import UnitRange
 from acutance.training.board import Board
 from acutance.training.pack import Picture

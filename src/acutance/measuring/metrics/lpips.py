@@ -15,7 +15,7 @@ from acutance.files.weights import find_weights, read_weights
 from acutance.measuring.metrics.psnr import crop_border
 
 if TYPE_CHECKING:
-    from acutance.networks.lpips import LPIPS
+    from acutance.networks.lpips import LPIPS, Variant
 
 SMALLEST = 35  # pixels a side below which AlexNet or SqueezeNet run out of positions
 
@@ -25,19 +25,36 @@ def network(variant: str = "squeeze") -> LPIPS:
     """The frozen network of ``squeeze``, ``alex`` or ``vgg``, kept: calling it with two batches
     ``(N, 3, H, W)`` in [0, 1] gives the distances ``(N,)``. Raises ``UsageError`` or ``BadModel``.
     """
-    if importlib.util.find_spec("torch") is None:
-        raise UsageError('LPIPS needs torch; install it with: pip install "acutance[train]"')
-    from acutance.networks.lpips import LPIPS, VARIANTS
+    chosen = _variant(variant)
+    from acutance.networks.lpips import LPIPS
 
-    if variant not in VARIANTS:
-        raise UsageError(f"no LPIPS variant {variant}; there are {', '.join(VARIANTS)}")
-    chosen = VARIANTS[variant]
     backbone, heads = find_weights(*chosen.backbones), find_weights(chosen.heads)
     features, weights = read_weights(backbone), read_weights(heads)
     try:
         return LPIPS(chosen, backbone=features, heads=weights)
     except BadModel as error:
         raise BadModel(f"{backbone}, {heads.name}: {error}") from error
+
+
+def weight_files(variant: str = "squeeze") -> tuple[tuple[str, ...], ...]:
+    """The weight files a variant needs, each with what may stand in for it. Raises ``UsageError``."""
+    chosen = _variant(variant)
+    return chosen.backbones, (chosen.heads,)
+
+
+def _variant(name: str) -> Variant:
+    need_torch("LPIPS")
+    from acutance.networks.lpips import VARIANTS
+
+    if name not in VARIANTS:
+        raise UsageError(f"no LPIPS variant {name}; there are {', '.join(VARIANTS)}")
+    return VARIANTS[name]
+
+
+def need_torch(what: str) -> None:
+    """Raise ``UsageError`` where torch is not installed."""
+    if importlib.util.find_spec("torch") is None:
+        raise UsageError(f'{what} needs torch; install it with: pip install "acutance[train]"')
 
 
 def lpips(a: np.ndarray, b: np.ndarray, *, border: int = 0, variant: str = "squeeze") -> float:

@@ -1,0 +1,60 @@
+"""What a figure was measured on: processor, cores, versions, commit."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+INSTRUCTIONS = ("amx_bf16", "amx_int8", "avx512_bf16", "avx512_vnni", "avx_vnni", "avx512f", "avx2")
+PACKAGES = ("acutance", "numpy", "openvino", "pyvips", "pyvips-binary", "safetensors", "torch", "av")
+
+
+def processor() -> str:
+    """The processor's name, as the system calls it."""
+    named = [line.split(":", 1)[1].strip() for line in _cpuinfo() if line.startswith("model name")]
+    return named[0] if named else platform.processor() or platform.machine()
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def instructions() -> list[str]:
+    """Of ``INSTRUCTIONS``, those the processor has."""
+    flags = next((line for line in _cpuinfo() if line.startswith("flags")), "").split()
+    return [flag for flag in INSTRUCTIONS if flag in flags]
+
+
+def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
+    """Versions of those packages that are installed."""
+    found = {}
+    for name in packages:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def commit() -> str:
+    """The commit this code stands at, or an empty string outside a checkout."""
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    except OSError:  # no git
+        return ""
+    return found.stdout.strip() if found.returncode == 0 else ""
+
+
+def _cpuinfo() -> list[str]:
+    try:
+        return Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return []
