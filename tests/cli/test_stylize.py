@@ -14,12 +14,12 @@ from acutance.networks.stylizer import Painter
 from acutance.training.export import export_model
 
 
-@pytest.fixture
-def painter(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def painter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small model file."""
     torch.manual_seed(0)
     arguments = {"channels": 8, "blocks": 1}
-    return export_model(tmp_path / "models", "small", "painter", arguments, Painter(**arguments), {})
+    return export_model(tmp_path_factory.mktemp("models"), "small", "painter", arguments, Painter(**arguments), {})
 
 
 def test_a_folder_is_painted_and_kept(acutance, painter: Path, tmp_path: Path, photo: np.ndarray) -> None:

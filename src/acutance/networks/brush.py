@@ -14,11 +14,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 DIRECTIONS = 8
-SIZE = 13  # of a stroke's kernel
 FOCUS = 6.0  # how much the nearest direction counts more than the others
 NEAR, FAR = 5, 15  # sides of the windows, at a quarter of the size, over which contours are averaged, thrice
-COARSE = {"long": 3.5, "wide": 0.75, "around": 2.5, "gain": 5.0, "most": 0.10}  # at a quarter of the size
-FINE = {"long": 4.0, "wide": 0.7, "around": 3.0, "gain": 4.0, "most": 0.06}  # at half
+# Sides of kernels, deviations along and across a stroke and of what is around it; how paint is amplified and bounded
+COARSE = {"size": 17, "long": 4.5, "wide": 0.85, "around": 2.75, "gain": 5.0, "most": 0.10}  # at a quarter of the size
+FINE = {"size": 13, "long": 4.0, "wide": 0.7, "around": 3.0, "gain": 4.0, "most": 0.06}  # at half
 
 
 class Brush(nn.Module):
@@ -70,9 +70,9 @@ class Brush(nn.Module):
         return F.conv2d(along, self.angles).softmax(1)
 
 
-def _strokes(*, long: float, wide: float, around: float, **_: float) -> tuple[Tensor, Tensor]:
-    """Kernels ``(DIRECTIONS, SIZE, SIZE)``: means along a direction, and these less the mean around."""
-    reach = SIZE // 2
+def _strokes(*, size: int, long: float, wide: float, around: float, **_: float) -> tuple[Tensor, Tensor]:
+    """Kernels ``(DIRECTIONS, size, size)``: means along a direction, and these less the mean around."""
+    reach = size // 2
     y, x = torch.meshgrid(torch.arange(-reach, reach + 1.0), torch.arange(-reach, reach + 1.0), indexing="ij")
     found = []
     for k in range(DIRECTIONS):
@@ -101,7 +101,7 @@ def _spread(kernels: Tensor) -> list[Tensor]:
 
 
 def _convolved(x: Tensor, kernels: Tensor) -> Tensor:
-    reach = SIZE // 2
+    reach = kernels.shape[-1] // 2
     return F.conv2d(F.pad(x, (reach,) * 4, mode="replicate"), kernels)
 
 
@@ -111,7 +111,8 @@ def _gathered(strokes: Tensor, shares: Tensor) -> Tensor:
 
 
 def _bounded(x: Tensor, gain: float, most: float) -> Tensor:
-    return most * torch.tanh(x * (gain / most))
+    """Paint amplified, within ``most``; half of it is the same for all colours, or contours would have coloured rims."""
+    return most * torch.tanh((x + x.mean(1, keepdim=True)) * (gain / most / 2))
 
 
 def twice(x: Tensor) -> Tensor:
