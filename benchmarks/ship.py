@@ -1,6 +1,8 @@
 """Turn a finished training run into a built-in model with its receipt.
 
 Usage: python benchmarks/ship.py RUN BENCH_FOLDER --name fidelity --about "..."
+A style model has no test sets: without BENCH_FOLDER it takes its scores from what benchmarks/style.py stored,
+python benchmarks/ship.py RUN --name vangogh --scores benchmarks/results/style.json --about "..."
 """
 
 from __future__ import annotations
@@ -25,11 +27,21 @@ from acutance.training.export import export_model
 SETS = ("Set5", "Set14", "BSD100")
 
 
+def style_scores(result: dict) -> dict[str, float]:
+    """What a style model's list entry says."""
+    return {
+        "KID less by": round(result["kid falls by"]["vgg19_relu3_4"], 3),
+        "edge agreement": round(result["edge agreement"], 3),
+        "seam ratio": round(result["seams"]["shipped"], 3),
+    }
+
+
 def main() -> None:
     """Export, measure, and export again with the measured scores in the receipt."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
-    parser.add_argument("bench", type=Path)
+    parser.add_argument("bench", type=Path, nargs="?")
+    parser.add_argument("--scores", type=Path, help="a result of benchmarks/style.py")
     parser.add_argument("--name", required=True)
     parser.add_argument("--about", required=True)
     parser.add_argument("--data", required=True, help="The training sets and their licences, in words.")

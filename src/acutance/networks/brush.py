@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 DIRECTIONS = 8
+PARTS = 2048
 FOCUS = 6.0  # how much the nearest direction counts more than the others
 NEAR, FAR = 5, 15  # sides of the windows, at a quarter of the size, over which contours are averaged, thrice
 # Sides of kernels, deviations along and across a stroke and of what is around it; how paint is amplified and bounded
@@ -37,9 +38,9 @@ class Brush(nn.Module):
         self.register_buffer("angles", torch.stack([angles.cos(), angles.sin()], 1)[:, :, None, None] * FOCUS)
         sobel = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]) / 8
         self.register_buffer("sobel", torch.stack([sobel, sobel.T])[:, None].repeat(3, 1, 1, 1))
-        smear, self_less = _strokes(**FINE)
-        self.register_buffer("fine", _by_channel(torch.cat([smear, self_less])))
-        self.register_buffer("coarse", _by_channel(_strokes(**COARSE)[1]))
+        strokes, around = _strokes(**FINE)
+        self.register_buffer("fine", torch.cat([_by_channel(strokes), _by_channel(around[None])]))
+        self.register_buffer("coarse", _by_channel(_strokes(**COARSE)[0]))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See the class."""
@@ -47,11 +48,12 @@ class Brush(nn.Module):
         along = self.along(quarter)
         coarse = _gathered(_convolved(quarter, self.coarse), self._shares(along))
         shares = self._shares(twice(along))
-        smeared, fine = _convolved(half, self.fine).chunk(2, 1)
+        fine = _convolved(half, self.fine)
+        around, fine = fine[:, -3:], _gathered(fine[:, :-3], shares)
         return (
-            _gathered(smeared, shares),
+            around + fine,
             twice(_bounded(coarse, COARSE["gain"], COARSE["most"])),
-            _bounded(_gathered(fine, shares), FINE["gain"], FINE["most"]),
+            _bounded(fine, FINE["gain"], FINE["most"]),
         )
 
     def along(self, x: Tensor) -> Tensor:
@@ -71,7 +73,10 @@ class Brush(nn.Module):
 
 
 def _strokes(*, size: int, long: float, wide: float, around: float, **_: float) -> tuple[Tensor, Tensor]:
-    """Kernels ``(DIRECTIONS, size, size)``: means along a direction, and these less the mean around."""
+    """Kernels: of strokes ``(DIRECTIONS, size, size)``, means along a direction less the mean around; and of that mean.
+
+    A smear is the sum of both; apart, little is lost where the processor computes in bf16.
+    """
     reach = size // 2
     y, x = torch.meshgrid(torch.arange(-reach, reach + 1.0), torch.arange(-reach, reach + 1.0), indexing="ij")
     found = []
@@ -79,25 +84,25 @@ def _strokes(*, size: int, long: float, wide: float, around: float, **_: float) 
         angle = math.pi * k / DIRECTIONS
         u, v = x * math.cos(angle) + y * math.sin(angle), y * math.cos(angle) - x * math.sin(angle)
         found.append(torch.exp(-(u**2) / (2 * long**2) - v**2 / (2 * wide**2)))
-    smear = torch.stack([kernel / kernel.sum() for kernel in found])
-    round_ = torch.exp(-(x**2 + y**2) / (2 * around**2))
-    return smear, smear - round_ / round_.sum()
+    mean = _whole(torch.exp(-(x**2 + y**2) / (2 * around**2)))
+    return torch.stack([_whole(kernel) for kernel in found]) - mean, mean
+
+
+def _whole(kernel: Tensor) -> Tensor:
+    """``kernel`` as whole parts of ``PARTS``, which bf16 holds exactly, that sum to 1: even areas stay as bright."""
+    parts = (kernel / kernel.sum() * PARTS).round()
+    middle = kernel.shape[0] // 2
+    parts[middle, middle] += PARTS - parts.sum()
+    return parts / PARTS
 
 
 def _by_channel(kernels: Tensor) -> Tensor:
-    """Kernels ``(K, s, s)`` as a convolution of three channels, each by itself: all of red, of green, of blue in turn
-    for every half of ``K``. One dense convolution is faster than three of one channel."""
-    parts = [part for half in kernels.split(DIRECTIONS) for part in _spread(half)]
-    return torch.cat(parts)
-
-
-def _spread(kernels: Tensor) -> list[Tensor]:
-    found = []
+    """Kernels ``(K, s, s)`` as a convolution ``(3 K, 3, s, s)`` of each channel by itself: all of red, then green, then
+    blue. One dense convolution is faster than three of one channel."""
+    weight = torch.zeros(3, len(kernels), 3, *kernels.shape[1:])
     for channel in range(3):
-        weight = torch.zeros(len(kernels), 3, *kernels.shape[1:])
-        weight[:, channel] = kernels
-        found.append(weight)
-    return found
+        weight[channel, :, channel] = kernels
+    return weight.flatten(0, 1)
 
 
 def _convolved(x: Tensor, kernels: Tensor) -> Tensor:
@@ -111,7 +116,7 @@ def _gathered(strokes: Tensor, shares: Tensor) -> Tensor:
 
 
 def _bounded(x: Tensor, gain: float, most: float) -> Tensor:
-    """Paint amplified, within ``most``; half of it is the same for all colours, or contours would have coloured rims."""
+    """Paint amplified, within ``most``; half of it is alike in all channels, or contours would have coloured rims."""
     return most * torch.tanh((x + x.mean(1, keepdim=True)) * (gain / most / 2))
 
 
