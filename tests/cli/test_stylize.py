@@ -63,7 +63,7 @@ def test_models_are_listed_with_what_they_do(acutance, painter: Path) -> None:
     lines = {line.split()[0]: line.split()[1] for line in done.stdout.splitlines() if not line.startswith(" ")}
     assert lines["small"] == "style" and lines["fidelity"] == "x4"
     shown = acutance("models", "show", painter)
-    assert "paints in a style; looks 32 pixels around" in shown.stdout
+    assert "paints in a style; looks 64 pixels around" in shown.stdout
 
 
 def test_train_asks_for_the_second_dataset(acutance, tmp_path: Path) -> None:

@@ -85,14 +85,14 @@ def test_strength_mixes_and_opacity_stays(dtype: type) -> None:
 def network(kind: str) -> nn.Module:
     """Small and random, but not wild."""
     torch.manual_seed(0)
-    made = TileUNet(tile=32, width=4) if kind == "tile_unet" else Painter(channels=8, blocks=1, halo=32)
+    made = TileUNet(tile=32, width=4) if kind == "tile_unet" else Painter(channels=8, blocks=1, halo=64)
     made.train()
     for _ in range(20):  # batch norm's statistics
         made(torch.rand(8, 3, 32, 32) * 2 - 1)
     return made.eval()
 
 
-ARGUMENTS = {"tile_unet": {"tile": 32, "width": 4}, "painter": {"channels": 8, "blocks": 1, "halo": 32}}
+ARGUMENTS = {"tile_unet": {"tile": 32, "width": 4}, "painter": {"channels": 8, "blocks": 1, "halo": 64}}
 
 
 @pytest.fixture(scope="module", params=ARGUMENTS)
@@ -108,7 +108,7 @@ STYLE = Settings(verb="stylize", precision="fp32")
 def test_facts_of_the_file(model: Model) -> None:
     fixed = model.network == "tile_unet"
     assert model.verb == "stylize" and model.geometry.scale == 1
-    assert (model.geometry.tile, model.geometry.halo, model.geometry.ground) == ((32, 0, 0) if fixed else (None, 32, 8))
+    assert (model.geometry.tile, model.geometry.halo, model.geometry.ground) == ((32, 0, 0) if fixed else (None, 64, 8))
 
 
 def test_both_engines_paint_what_torch_paints(model: Model, photo: np.ndarray) -> None:

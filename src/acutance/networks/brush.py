@@ -16,7 +16,8 @@ from torch import Tensor, nn
 DIRECTIONS = 8
 PARTS = 2048
 FOCUS = 6.0  # how much the nearest direction counts more than the others
-NEAR, FAR = 5, 15  # sides of the windows, at a quarter of the size, over which contours are averaged, thrice
+NEAR, FAR = 5, 21  # sides of the windows, at a quarter of the size, over which contours are averaged, thrice
+FAINT = 4e-4  # contours below it (the ground's are 7e-5) leave the direction to what lies farther around
 # Sides of kernels, deviations along and across a stroke and of what is around it; how paint is amplified and bounded
 COARSE = {"size": 17, "long": 4.5, "wide": 0.85, "around": 2.75, "gain": 5.0, "most": 0.10}  # at a quarter of the size
 FINE = {"size": 13, "long": 4.0, "wide": 0.7, "around": 3.0, "gain": 4.0, "most": 0.06}  # at half
@@ -64,7 +65,8 @@ class Brush(nn.Module):
         near, far = tensor, tensor
         for _ in range(3):
             near, far = (F.avg_pool2d(t, n, 1, n // 2, count_include_pad=False) for t, n in ((near, NEAR), (far, FAR)))
-        both = near + far
+        size = (near * near).sum(1, keepdim=True)
+        both = near * (size / (size + FAINT**2)) + far
         return -both / ((both * both).sum(1, keepdim=True) + 1e-12).sqrt()
 
     def _shares(self, along: Tensor) -> Tensor:

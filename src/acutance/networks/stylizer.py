@@ -81,13 +81,13 @@ class Painter(nn.Module):
     ``Brush`` lays strokes; the network sees them and the picture, decides how strongly they show, and adds
     colour and detail. ``channels`` at a quarter of the size, twice as many at an eighth, where ``blocks``
     residual blocks work. No layer normalises, so a tile is painted alike alone or among others. ``halo``: the
-    surrounding it was trained to make do with at tile borders, less than it could see. ``ground``: levels of
+    surrounding a tile is given, less than it could see (direction looks 120 pixels around). ``ground``: levels of
     grain it was trained on (``imaging.ground``), from which strokes in even areas come.
     """
 
     scale, multiple = 1, 8
 
-    def __init__(self, *, channels: int = 48, blocks: int = 4, halo: int = 32, ground: int = 8) -> None:
+    def __init__(self, *, channels: int = 48, blocks: int = 4, halo: int = 64, ground: int = 8) -> None:
         super().__init__()
         self.halo, self.ground = halo, ground
         c = channels

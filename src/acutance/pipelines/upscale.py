@@ -28,12 +28,13 @@ from acutance.pipelines.strips import Layout, Rows, peak_of
 from acutance.pipelines.stylize import Painted
 
 TILE = 288  # pixels a side: about what the processor's caches like, halo included
+STYLE_TILE = 544  # of networks that paint, which work at a quarter of the size or less
 STRIP_BYTES = 32 << 20  # a strip of the result, so that memory does not grow with the picture
 Event = Callable[[dict[str, Any]], None]
 
 
 def tile_grid(width: int, height: int, model: Model, wanted: int = 0, pixel_bytes: int = 3) -> Grid:
-    """The tiles of one pass: near ``TILE`` square, flatter for wide pictures so that a strip of the
+    """The tiles of one pass: near ``TILE`` (or ``STYLE_TILE``) square, flatter for wide pictures so that a strip of the
     result, of ``pixel_bytes`` a pixel, stays under ``STRIP_BYTES``."""
     geometry = model.geometry
     halo, multiple = geometry.halo, geometry.multiple
@@ -44,8 +45,9 @@ def tile_grid(width: int, height: int, model: Model, wanted: int = 0, pixel_byte
         raise UsageError(f"--tile {wanted}: {model.name} needs at least {margin + multiple}")
     rows_allowed = STRIP_BYTES // (width * pixel_bytes * geometry.scale**2)
     least = margin + max(32, multiple)
-    tall = wanted or max(min(TILE, rows_allowed + margin), least)
-    wide = wanted or (TILE + TILE * TILE // tall) // 2  # less area when flat: wide rows need memory elsewhere
+    usual = STYLE_TILE if model.verb == "stylize" else TILE
+    tall = wanted or max(min(usual, rows_allowed + margin), least)
+    wide = wanted or (usual + usual * usual // tall) // 2  # less area when flat: wide rows need memory elsewhere
     wide = max(wide, wanted or least)
     common: dict[str, Any] = {
         "halo": halo, "multiple": multiple, "fixed": geometry.tile, "overlap": geometry.overlap,

@@ -64,7 +64,7 @@ SCALES = (
     (1, (("relu1_1", 1.0), ("relu2_1", 1.0))),
     (2, (("relu1_1", 1.0), ("relu2_1", 2.0), ("relu3_1", 2.0), ("relu3_4", 1.0))),
 )
-PAINTER = {"channels": 48, "blocks": 4, "halo": 32, "ground": 8}
+PAINTER = {"channels": 48, "blocks": 4, "halo": 64, "ground": 8}
 
 
 def siamese_plus() -> Recipe:
@@ -78,7 +78,7 @@ def siamese_plus() -> Recipe:
     def objective(features: nn.Module) -> Siamese:
         return Siamese(
             Painter(**PAINTER), SiameseCritic(size=2 * tile, width=32, vector=VECTOR, spectral=True), margin=MARGIN,
-            weights=(0.1, 1.0), context=PAINTER["halo"],
+            weights=(0.1, 1.0), context=32,
             style=(("style", 1.0, Style(features=features, scales=SCALES, palette=0.3)),),
             content=(("content", 0.5, Content(features=features, layer="conv3_1", view=4.0)),),
             optimizers=(lambda parameters: Muon(parameters, lr=5e-3, adam_lr=1e-3), adam(*RATE)),
@@ -89,6 +89,6 @@ def siamese_plus() -> Recipe:
         network="painter", arguments=PAINTER, objective=objective,
         features=Features(kind=OXFORD_VGG19, last="conv3_4"),
         data=UnpairedCrops(side=2 * tile, batch=2, shrinks=(1, 2), blank=0.015, alike=6, ground=PAINTER["ground"]),
-        schedule=ConstantThenDecay(warmup=100, decay=500), steps=4000, keep_best=False, valid_every=500,
+        schedule=ConstantThenDecay(warmup=100, decay=500), steps=1500, keep_best=False, valid_every=500,
         save_every=250,
     )  # fmt: skip
