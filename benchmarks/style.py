@@ -23,7 +23,7 @@ from common import median, store, timed
 from safetensors.torch import load_file
 
 from acutance.engines.torch import rebuild
-from acutance.imaging.seams import seam_ratio
+from acutance.imaging.seams import Seams, seam_ratio
 from acutance.measuring.metrics.kid import kid
 from acutance.measuring.metrics.lpips import network as lpips_network
 from acutance.measuring.metrics.style import edge_agreement, matched_colours, texture_distance
@@ -69,18 +69,20 @@ def distances(sets: dict[str, list[np.ndarray]], paintings: list[np.ndarray]) ->
     return found
 
 
-def seams(upscaler: Upscaler, photographs: list[np.ndarray], painted: list[np.ndarray]) -> dict[str, Any]:
-    """Means: tiles joined as they are, the pipeline's tiles, and the same places of the photographs."""
-    model = upscaler.model
-    network = rebuild(model).network
+def seams(upscaler: Upscaler, photographs: list[np.ndarray]) -> dict[str, Any]:
+    """Mean seam ratios: of tiles joined as they are, of the pipeline's tiles, and of the photographs themselves."""
+    network = rebuild(upscaler.model).network
     side = tile_of(network)
-    small = tile_grid(SIDE, SIDE, model, 128).columns[1].keep if model.geometry.tile is None else side
-    shipped = [seam_ratio(p, small) for p in painted]
-    return {
-        "tile": side, "photographs": fmean(seam_ratio(p, side) for p in photographs),
-        "joined without overlap": fmean(seam_ratio(laid(network, p), side) for p in photographs),
-        "shipped": fmean(shipped), "shipped kept part": small,
-    }  # fmt: skip
+    found: dict[str, list[float]] = {"photographs": [], "shipped": [], "joined without overlap": []}
+    for photograph in photographs:
+        grid = tile_grid(photograph.shape[1], photograph.shape[0], upscaler.model)
+        measure = Seams((s.keep for s in grid.rows[1:]), (s.keep for s in grid.columns[1:]))
+        measure.add(upscaler.array(photograph))
+        found["shipped"].append(measure.ratio)
+        part = photograph[: 4 * side, : 4 * side]
+        found["photographs"].append(seam_ratio(part, side))
+        found["joined without overlap"].append(seam_ratio(laid(network, part), side))
+    return {"joined tile": side, "pictures": len(photographs), **{key: fmean(values) for key, values in found.items()}}
 
 
 def cosine(run: Path, photographs: list[np.ndarray], painted: list[np.ndarray]) -> float:
@@ -121,8 +123,8 @@ def main() -> None:
     paintings, known = ([np.array(style.picture(i)) for i in group] for group in (style.valid, style.train))
     pieces = [piece for painting in paintings for piece in cut(painting)]
     upscaler = Upscaler(load(given.model), Settings(verb="stylize"))
-    forced = Upscaler(load(given.model), Settings(verb="stylize", tile=0 if upscaler.model.geometry.tile else 128))
-    painted = [forced.array(p) for p in photographs]
+    painted = [upscaler.array(p) for p in photographs]
+    large = [np.array(pack.picture(i)) for i in pack.valid if i["width"] >= 1200 and i["height"] >= 800]
     random = np.random.default_rng(0)
     recoloured = [matched_colours(p, pieces[int(random.integers(len(pieces)))]) for p in photographs]
     sets = {"photographs": photographs, "painted": painted, "photographs, colours matched": recoloured,
@@ -140,7 +142,7 @@ def main() -> None:
                              "painted": texture_distance(painted, pieces)},
         "texture distance, colours matched": {"photographs": texture_distance(match(photographs), pieces),
                                               "painted": texture_distance(match(painted), pieces)},
-        "seams": seams(upscaler, photographs[:20], painted[:20]),
+        "seams": seams(upscaler, large),
     }  # fmt: skip
     if given.run:
         result["cosine of transformations"] = cosine(given.run, photographs, painted)
