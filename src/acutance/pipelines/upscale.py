@@ -28,7 +28,7 @@ from acutance.pipelines.strips import Layout, Rows, peak_of
 from acutance.pipelines.stylize import Painted
 
 TILE = 288  # pixels a side: about what the processor's caches like, halo included
-STYLE_TILE = 544  # of networks that paint, which work at a quarter of the size or less
+STYLE_TILE = 800  # of networks that paint: most of them works at a quarter of the size or less
 STRIP_BYTES = 32 << 20  # a strip of the result, so that memory does not grow with the picture
 Event = Callable[[dict[str, Any]], None]
 
