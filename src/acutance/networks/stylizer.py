@@ -78,8 +78,10 @@ def _convolution(before: int, after: int, stride: int = 1) -> nn.Conv2d:
 class Painter(nn.Module):
     """RGB ``(N, 3, H, W)`` in [0, 1], H and W multiples of 8, to the same size, unclamped.
 
-    ``Brush`` lays strokes; the network sees them and the picture, decides how strongly they show, and adds
-    colour and detail. ``channels`` at a quarter of the size, twice as many at an eighth, where ``blocks``
+    ``Brush`` lays strokes; the network sees them and the picture and decides, slowly varying from place to place,
+    how strongly coarse and fine strokes show in each channel, what colour is added, and how much of the picture's
+    own detail comes back. It cannot draw by itself: left free to, it found grids and weaves that please the
+    features it is judged by. ``channels`` at a quarter of the size, twice as many at an eighth, where ``blocks``
     residual blocks work. No layer normalises, so a tile is painted alike alone or among others. ``halo``: the
     surrounding a tile is given, less than it could see (direction looks 120 pixels around). ``ground``: levels of
     grain it was trained on (``imaging.ground``), from which strokes in even areas come.
@@ -92,31 +94,24 @@ class Painter(nn.Module):
         self.halo, self.ground = halo, ground
         c = channels
         self.brush = Brush()
-        self.first = _convolution(48 + 4 * 9, c)
+        self.first = _convolution(4 * 12, c)
         self.down = _convolution(c, 2 * c, stride=2)
         self.coarse = nn.Sequential(*[_Residual(2 * c) for _ in range(blocks)])
         self.up = _convolution(2 * c, c)
         self.fine = nn.Sequential(*[_Residual(c) for _ in range(2)])
-        self.wide = _convolution(c, c // 2)
-        self.last = _convolution(c // 2, 14)
+        self.last = _convolution(c, 10)
         with torch.no_grad():
             self.last.weight.mul_(0.1)
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
+        half = F.avg_pool2d(x, 2)
         paint, coarse, fine = self.brush(x)
-        seen = torch.cat([F.pixel_unshuffle(x, 4), F.pixel_unshuffle(torch.cat([paint, coarse, fine], 1), 2)], 1)
-        shallow = F.leaky_relu(self.first(seen), 0.2)
+        shallow = F.leaky_relu(self.first(F.pixel_unshuffle(torch.cat([half, paint, coarse, fine], 1), 2)), 0.2)
         deep = self.coarse(F.leaky_relu(self.down(shallow), 0.2))
         deep = F.leaky_relu(self.up(F.interpolate(deep, scale_factor=2.0, mode="nearest")), 0.2)
-        found = self.fine(shallow + deep)
-        found = F.leaky_relu(self.wide(F.interpolate(found, scale_factor=2.0, mode="nearest")), 0.2)
-        found = self.last(found).float()
-        paint = paint + (1 + found[:, 12:13]) * coarse + (1 + found[:, 13:14]) * fine
-        return twice(paint) + _woven(F.pixel_shuffle(found[:, :12], 2))
-
-
-def _woven(x: Tensor) -> Tensor:
-    """Means over 2x2 pixels: what pixel shuffle puts into every second pixel cannot become a grid
-    (Sugawara et al. 2018, "Super-resolution using CNNs without any checkerboard artifacts")."""
-    return F.avg_pool2d(F.pad(x, (0, 1, 0, 1), mode="replicate"), 2, 1)
+        found = self.last(self.fine(shallow + deep)).float()
+        found = twice(F.avg_pool2d(found, 5, 1, 2, count_include_pad=False))
+        colour, more, finer, own = found[:, :3], found[:, 3:6], found[:, 6:9], found[:, 9:]
+        painted = paint + own * (half - paint) + (1 + more) * coarse + (1 + finer) * fine + colour
+        return twice(painted) + twice(own) * (x - twice(half))

@@ -89,6 +89,6 @@ def siamese_plus() -> Recipe:
         network="painter", arguments=PAINTER, objective=objective,
         features=Features(kind=OXFORD_VGG19, last="conv3_4"),
         data=UnpairedCrops(side=2 * tile, batch=2, shrinks=(1, 2), blank=0.015, alike=6, ground=PAINTER["ground"]),
-        schedule=ConstantThenDecay(warmup=100, decay=500), steps=1500, keep_best=False, valid_every=500,
+        schedule=ConstantThenDecay(warmup=100, decay=300), steps=900, keep_best=False, valid_every=500,
         save_every=250,
     )  # fmt: skip
