@@ -16,6 +16,9 @@ from torch import Tensor, nn
 from acutance.networks.brush import Brush, twice
 
 
+ATANH = 0.80471896  # of 2 / 3
+
+
 class TileUNet(nn.Module):
     """RGB tiles ``(N, 3, tile, tile)`` in [-1, 1] to the same: each tile alone, as the article has it.
 
@@ -79,9 +82,9 @@ class Painter(nn.Module):
     """RGB ``(N, 3, H, W)`` in [0, 1], H and W multiples of 8, to the same size, unclamped.
 
     ``Brush`` lays strokes; the network sees them and the picture and decides, slowly varying from place to place,
-    how strongly coarse and fine strokes show in each channel, what colour is added, and how much of the picture's
-    own detail comes back. It cannot draw by itself: left free to, it found grids and weaves that please the
-    features it is judged by. ``channels`` at a quarter of the size, twice as many at an eighth, where ``blocks``
+    how strongly coarse and fine strokes show in each channel (0.6 to 3 times) and what colour is added. It
+    cannot draw by itself: left free to, it found grids, weaves and inverted detail that please the features it
+    is judged by. ``channels`` at a quarter of the size, twice as many at an eighth, where ``blocks``
     residual blocks work. No layer normalises, so a tile is painted alike alone or among others. ``halo``: the
     surrounding a tile is given, less than it could see (direction looks 120 pixels around). ``ground``: levels of
     grain it was trained on (``imaging.ground``), from which strokes in even areas come.
@@ -99,7 +102,7 @@ class Painter(nn.Module):
         self.coarse = nn.Sequential(*[_Residual(2 * c) for _ in range(blocks)])
         self.up = _convolution(2 * c, c)
         self.fine = nn.Sequential(*[_Residual(c) for _ in range(2)])
-        self.last = _convolution(c, 10)
+        self.last = _convolution(c, 9)
         with torch.no_grad():
             self.last.weight.mul_(0.1)
 
@@ -112,6 +115,9 @@ class Painter(nn.Module):
         deep = F.leaky_relu(self.up(F.interpolate(deep, scale_factor=2.0, mode="nearest")), 0.2)
         found = self.last(self.fine(shallow + deep)).float()
         found = twice(F.avg_pool2d(found, 5, 1, 2, count_include_pad=False))
-        colour, more, finer, own = found[:, :3], found[:, 3:6], found[:, 6:9], found[:, 9:]
-        painted = paint + own * (half - paint) + (1 + more) * coarse + (1 + finer) * fine + colour
-        return twice(painted) + twice(own) * (x - twice(half))
+        return twice(paint + found[:, :3] + _share(found[:, 3:6]) * coarse + _share(found[:, 6:]) * fine)
+
+
+def _share(x: Tensor) -> Tensor:
+    """Anything to between 0.6 and 3; 0 to 1."""
+    return 1.8 + 1.2 * torch.tanh(x - ATANH)

@@ -59,10 +59,11 @@ def siamese_small(tiles: bool = True) -> Recipe:
     )  # fmt: skip
 
 
-# Layers by scale of the picture: fine paint, strokes, and the sweep of many strokes (sizes ours).
+# Layers by scale of the picture: strokes at half the size, their sweep at a quarter (ours). At full size features
+# ask for grain that no stroke has.
 SCALES = (
-    (1, (("relu1_1", 1.0), ("relu2_1", 1.0))),
     (2, (("relu1_1", 1.0), ("relu2_1", 2.0), ("relu3_1", 2.0), ("relu3_4", 1.0))),
+    (4, (("relu2_1", 1.0), ("relu3_1", 1.0))),
 )
 PAINTER = {"channels": 48, "blocks": 4, "halo": 64, "ground": 8}
 
@@ -71,7 +72,7 @@ def siamese_plus() -> Recipe:
     """Tiles that see 32 pixels of their neighbours, a spectrally normalised critic, and paint statistics (ours).
 
     What carries the style in few steps is ``Style``: painted crops approach the features of painting crops
-    that are alike in colour, at three scales. The siamese critic judges the assembly, as in the article.
+    that are alike in colour, at two scales. The siamese critic judges the assembly, as in the article.
     """
     tile = TILE
 
@@ -89,6 +90,6 @@ def siamese_plus() -> Recipe:
         network="painter", arguments=PAINTER, objective=objective,
         features=Features(kind=OXFORD_VGG19, last="conv3_4"),
         data=UnpairedCrops(side=2 * tile, batch=2, shrinks=(1, 2), blank=0.015, alike=6, ground=PAINTER["ground"]),
-        schedule=ConstantThenDecay(warmup=100, decay=300), steps=900, keep_best=False, valid_every=500,
+        schedule=ConstantThenDecay(warmup=50, decay=200), steps=600, keep_best=False, valid_every=500,
         save_every=250,
     )  # fmt: skip
