@@ -61,7 +61,7 @@ def test_painter_keeps_the_size_and_begins_with_strokes() -> None:
     assert result.shape == x.shape
     paint, coarse, fine = network.brush(x)
     torch.testing.assert_close(result, twice(paint + coarse + fine))
-    assert count(Painter()) == 855_658
+    assert count(Painter()) == 855_225
 
 
 def stripes(angle: float, size: int = 96) -> torch.Tensor:

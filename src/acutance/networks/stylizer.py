@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from acutance.networks.brush import Brush, twice
 
-
 ATANH = 0.80471896  # of 2 / 3
 
 
