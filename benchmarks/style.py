@@ -128,7 +128,7 @@ def main() -> None:
     random = np.random.default_rng(0)
     recoloured = [matched_colours(p, pieces[int(random.integers(len(pieces)))]) for p in photographs]
     sets = {"photographs": photographs, "painted": painted, "photographs, colours matched": recoloured,
-            "training paintings": known}  # fmt: skip
+            "training paintings": known[::3]}  # fmt: skip
     found = distances(sets, paintings)
     match: Callable[[list[np.ndarray]], list[np.ndarray]] = lambda pictures: [  # noqa: E731
         matched_colours(p, pieces[i % len(pieces)]) for i, p in enumerate(pictures)
