@@ -59,10 +59,13 @@ def main() -> None:
     export_model(BUILTIN, given.name, recipe.network, recipe.arguments, network, receipt)
     model = read_model(BUILTIN / f"{given.name}.safetensors")
     metrics = {"PSNR-Y": "psnr_y"} | ({"LPIPS": "lpips"} if given.lpips else {})
-    benches = [given.bench / name for name in SETS]
-    for result in evaluate([method_of(model, Settings())], benches, model.geometry.scale, list(metrics.values())):
-        for label, metric in metrics.items():
-            receipt["measured"][f"{result.set} {label}"] = round(result.mean(metric) or 0, 4)
+    if given.scores:
+        receipt["measured"] = style_scores(json.loads(given.scores.read_text()))
+    if given.bench:
+        benches = [given.bench / name for name in SETS]
+        for result in evaluate([method_of(model, Settings())], benches, model.geometry.scale, list(metrics.values())):
+            for label, metric in metrics.items():
+                receipt["measured"][f"{result.set} {label}"] = round(result.mean(metric) or 0, 4)
     export_model(BUILTIN, given.name, recipe.network, recipe.arguments, network, receipt)
     print(json.dumps(receipt, indent=1))
 

@@ -26,7 +26,7 @@ def reduced(picture: np.ndarray) -> np.ndarray:
 
 
 def busiest(picture: np.ndarray) -> tuple[int, int]:
-    """Top and left of the detail: where the photograph has most edges, not at its border."""
+    """Top and left of the detail: where the painting has most strokes."""
     change = np.abs(np.diff(picture.astype(np.int16).mean(2), axis=0))[:, :-1]
     total = np.pad(change.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     tall, wide = DETAIL, min(WIDE, picture.shape[1])
@@ -46,7 +46,7 @@ def main() -> None:
     for number, path in enumerate(given.photos, 1):
         photo = read_rgb8(path)
         painted = stylizer(photo)
-        top, left = busiest(photo)
+        top, left = busiest(painted)
         detail = np.s_[top : top + DETAIL, left : left + WIDE]
         rows = []
         for pair in ((reduced(photo), reduced(painted)), (photo[detail], painted[detail])):
