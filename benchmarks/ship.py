@@ -30,9 +30,9 @@ SETS = ("Set5", "Set14", "BSD100")
 def style_scores(result: dict) -> dict[str, float]:
     """What a style model's list entry says."""
     return {
-        "KID less by": round(result["kid falls by"]["vgg19_relu3_4"], 3),
         "edge agreement": round(result["edge agreement"], 3),
-        "seam ratio": round(result["seams"]["shipped"], 3),
+        "KID (SqueezeNet) less by": round(result["kid falls by"]["squeeze"], 3),
+        "KID (VGG) less by": round(result["kid falls by"]["vgg19_relu3_4"], 3),
     }
 
 

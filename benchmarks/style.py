@@ -4,7 +4,9 @@ Usage: python benchmarks/style.py PHOTOGRAPHS PAINTINGS [--model vangogh] [--run
 
 PHOTOGRAPHS and PAINTINGS are datasets (acutance prepare --held-out 0.2) of which only the held-out part is used.
 KID on VGG features is no independent judge of a model trained with such features; that on SqueezeNet's, which no loss
-saw, is. RUN (the training run) adds the cosine of its critic's transformation vectors; PHOTO speed and memory.
+saw, is. --reduce 2 compares pictures at half their size, where strokes are and the smoothness between them is not
+seen (distances alone). RUN (the training run) adds the cosine of its critic's transformation vectors; PHOTO
+speed and memory.
 """
 
 from __future__ import annotations
@@ -36,6 +38,8 @@ from acutance.training import checkpoint
 from acutance.training.losses.siamese import transformation
 from acutance.training.pack import Pack
 from acutance.training.style_validation import laid, tile_of
+from acutance.training.unpaired import shrunk
+from acutance.training.validate import run_network
 
 SIDE = 256  # pixels of a photograph's centre: four crops
 
@@ -53,9 +57,9 @@ def squeeze() -> Extractor:
     return Extractor(name="squeeze", about="SqueezeNet, last features, mean and deviation", crop=128, extract=extract)
 
 
-def middle(picture: np.ndarray) -> np.ndarray:
-    top, left = ((side - SIDE) // 2 for side in picture.shape[:2])
-    return np.ascontiguousarray(picture[top : top + SIDE, left : left + SIDE])
+def middle(picture: np.ndarray, large: int = SIDE) -> np.ndarray:
+    top, left = ((side - large) // 2 for side in picture.shape[:2])
+    return np.ascontiguousarray(picture[top : top + large, left : left + large])
 
 
 def distances(sets: dict[str, list[np.ndarray]], paintings: list[np.ndarray]) -> dict[str, Any]:
@@ -70,18 +74,26 @@ def distances(sets: dict[str, list[np.ndarray]], paintings: list[np.ndarray]) ->
 
 
 def seams(upscaler: Upscaler, photographs: list[np.ndarray]) -> dict[str, Any]:
-    """Mean seam ratios: of tiles joined as they are, of the pipeline's tiles, and of the photographs themselves."""
+    """Mean seam ratios at the borders of the pipeline's tiles: of the result, of the same painted whole, of the
+    photographs; and of tiles joined as they are."""
     network = rebuild(upscaler.model).network
     side = tile_of(network)
-    found: dict[str, list[float]] = {"photographs": [], "shipped": [], "joined without overlap": []}
+    found: dict[str, list[float]] = {
+        "shipped": [],
+        "painted whole": [],
+        "photographs": [],
+        "joined without overlap": [],
+    }
     for photograph in photographs:
         grid = tile_grid(photograph.shape[1], photograph.shape[0], upscaler.model)
-        measure = Seams((s.keep for s in grid.rows[1:]), (s.keep for s in grid.columns[1:]))
-        measure.add(upscaler.array(photograph))
-        found["shipped"].append(measure.ratio)
-        part = photograph[: 4 * side, : 4 * side]
-        found["photographs"].append(seam_ratio(part, side))
-        found["joined without overlap"].append(seam_ratio(laid(network, part), side))
+        painted = upscaler.array(photograph)
+        for name, picture in (
+            ("shipped", painted), ("painted whole", run_network(network, photograph)), ("photographs", photograph),
+        ):  # fmt: skip
+            measure = Seams((s.keep for s in grid.rows[1:]), (s.keep for s in grid.columns[1:]))
+            measure.add(picture)
+            found[name].append(measure.ratio)
+        found["joined without overlap"].append(seam_ratio(laid(network, photograph[: 4 * side, : 4 * side]), side))
     return {"joined tile": side, "pictures": len(photographs), **{key: fmean(values) for key, values in found.items()}}
 
 
@@ -117,14 +129,23 @@ def main() -> None:
     parser.add_argument("--run", type=Path)
     parser.add_argument("--large", type=Path)
     parser.add_argument("--name", default="style")
+    parser.add_argument("--reduce", type=int, default=1)
+    parser.add_argument("--seams", action="store_true", help="measure seams, and speed, alone")
     given = parser.parse_args()
     pack, style = Pack(given.photographs), Pack(given.paintings)
-    photographs = [middle(pack.picture(i)) for i in pack.valid if min(i["width"], i["height"]) >= SIDE]
-    paintings, known = ([np.array(style.picture(i)) for i in group] for group in (style.valid, style.train))
-    pieces = [piece for painting in paintings for piece in cut(painting)]
     upscaler = Upscaler(load(given.model), Settings(verb="stylize"))
-    painted = [upscaler.array(p) for p in photographs]
     large = [np.array(pack.picture(i)) for i in pack.valid if i["width"] >= 1200 and i["height"] >= 800]
+    if given.seams:
+        more = {"large": speed(given.model, given.large)} if given.large else {}
+        store(given.name, {"model": given.model, "seams": seams(upscaler, large), **more})
+        return
+    wide = SIDE * given.reduce
+    photographs = [middle(pack.picture(i), wide) for i in pack.valid if min(i["width"], i["height"]) >= wide]
+    paintings, known = ([np.array(style.picture(i)) for i in group] for group in (style.valid, style.train))
+    paintings, known = ([shrunk(p, given.reduce) for p in group] for group in (paintings, known))
+    pieces = [piece for painting in paintings for piece in cut(painting)]
+    painted = [shrunk(upscaler.array(p), given.reduce) for p in photographs]
+    photographs = [shrunk(p, given.reduce) for p in photographs]
     random = np.random.default_rng(0)
     recoloured = [matched_colours(p, pieces[int(random.integers(len(pieces)))]) for p in photographs]
     sets = {"photographs": photographs, "painted": painted, "photographs, colours matched": recoloured,
@@ -134,7 +155,8 @@ def main() -> None:
         matched_colours(p, pieces[i % len(pieces)]) for i, p in enumerate(pictures)
     ]
     result = {
-        "model": given.model, "photographs": len(photographs), "paintings": len(paintings), "kid": found,
+        "model": given.model, "photographs": len(photographs), "paintings": len(paintings),
+        "reduced": given.reduce, "kid": found,
         "kid falls by": {judge: 1 - found["painted"][judge]["kid"] / found["photographs"][judge]["kid"]
                          for judge in found["painted"]},
         "edge agreement": fmean(edge_agreement(a, b) for a, b in zip(photographs, painted, strict=True)),
@@ -142,8 +164,9 @@ def main() -> None:
                              "painted": texture_distance(painted, pieces)},
         "texture distance, colours matched": {"photographs": texture_distance(match(photographs), pieces),
                                               "painted": texture_distance(match(painted), pieces)},
-        "seams": seams(upscaler, large),
     }  # fmt: skip
+    if given.reduce == 1:
+        result["seams"] = seams(upscaler, large)
     if given.run:
         result["cosine of transformations"] = cosine(given.run, photographs, painted)
     if given.large:

@@ -85,11 +85,12 @@ class Painter(nn.Module):
     cannot draw by itself: left free to, it found grids, weaves and inverted detail that please the features it
     is judged by. ``channels`` at a quarter of the size, twice as many at an eighth, where ``blocks``
     residual blocks work. No layer normalises, so a tile is painted alike alone or among others. ``halo``: the
-    surrounding a tile is given, less than it could see (direction looks 120 pixels around). ``ground``: levels of
+    surrounding a tile is given, less than it could see (direction looks 120 pixels around); so tiles overlap by
+    ``overlap`` more, and are blended there. ``ground``: levels of
     grain it was trained on (``imaging.ground``), from which strokes in even areas come.
     """
 
-    scale, multiple = 1, 8
+    scale, multiple, overlap = 1, 8, 48
 
     def __init__(self, *, channels: int = 48, blocks: int = 4, halo: int = 64, ground: int = 8) -> None:
         super().__init__()
