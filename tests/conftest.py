@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,12 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"the development data is not at {SHARED} (set ACUTANCE_DATA)")
     return SHARED
+
+
+@pytest.fixture(autouse=True, scope="session")
+def ctrl_c_reaches_processes() -> None:
+    """A shell's background job ignores SIGINT, and so would all it starts; tests that press Ctrl-C need it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

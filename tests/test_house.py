@@ -44,19 +44,21 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("room", ["cli", "files", "imaging", "pipelines", "engines", "models", "measuring"])
+@pytest.mark.parametrize("room", ["cli", "files", "imaging", "pipelines", "engines", "models", "measuring", "serving"])
 def test_torch_stays_out_of_the_light_rooms(room: str) -> None:
     assert [str(p) for p in (SOURCE / room).rglob("*.py") if "torch" in imports(p)] == []
 
 
 def test_only_one_door_each() -> None:
-    """Pickles, shells and evaluation appear nowhere; pyvips only behind the files' door."""
+    """Pickles, shells and evaluation appear nowhere; pyvips and PyAV only behind the files' doors."""
     for path in SOURCE.rglob("*.py"):
         text = path.read_text()
         for word in ("torch.load(", "pickle.load", "eval(compile", "shell=True", "allow_pickle=True", "os.system"):
             assert word not in text or (path.name, word) == ("pickles.py", "torch.load("), f"{path}: {word}"
         if path.parent.name != "files" and "import pyvips" in text:
             raise AssertionError(f"{path} imports pyvips; only files/ does")
+        if path.name != "pyav.py" and re.search(r"^\s*(import av\b|from av\b)", text, re.M):
+            raise AssertionError(f"{path} imports PyAV; only files/pyav.py does")
 
 
 def test_nothing_speaks_of_other_places() -> None:

@@ -88,3 +88,10 @@ def test_a_checkpoint_named_as_model_points_to_import(acutance, checkpoint: Path
     (tmp_path / "a.png").write_bytes(b"")
     done = acutance("upscale", "a.png", "--model", checkpoint)
     assert done.returncode == 4 and "acutance models import" in done.stderr
+
+
+def test_a_model_card_is_shown_without_pictures(acutance) -> None:
+    done = acutance("models", "show", "texture")
+    assert done.returncode == 0, done.stderr
+    assert "# texture" in done.stdout and "Not for" in done.stdout and "| Set14, texture |" in done.stdout
+    assert "<!--" not in done.stdout and "![" not in done.stdout

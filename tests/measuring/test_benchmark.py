@@ -14,8 +14,8 @@ from acutance.errors import BadInput, UsageError
 from acutance.imaging.bicubic import downscale, lanczos, nearest, upscale
 from acutance.measuring import scores
 from acutance.measuring.benchmark import Spent, common_scale, evaluate
-from acutance.measuring.methods import interpolation, partner, ready_made
-from acutance.measuring.pairs import find_pairs, fit, load_pair
+from acutance.measuring.methods import interpolation, partners, ready_made
+from acutance.measuring.pairs import find_pairs, fit, load_pair, set_name
 
 USUAL = ("psnr_y", "ssim_y")
 
@@ -100,7 +100,7 @@ def test_other_tools_pictures(bench: Path, tmp_path: Path) -> None:
     for original, _ in find_pairs(bench, 4):
         pair = load_pair(original, None, 4)
         write(tmp_path / "theirs" / f"{pair.name}_x4.png", upscale(pair.lr, 4))
-    methods = [interpolation("bicubic", 4), ready_made(tmp_path / "theirs", 4)]
+    methods = [interpolation("bicubic", 4), ready_made(tmp_path / "theirs", 4, [bench])]
     ours, theirs = evaluate(methods, [bench], 4, USUAL)
     assert theirs.method == "theirs"
     assert [row.scores for row in theirs.rows] == [row.scores for row in ours.rows]
@@ -109,13 +109,16 @@ def test_other_tools_pictures(bench: Path, tmp_path: Path) -> None:
 def test_which_picture_belongs_to_which(tmp_path: Path, small_photo: np.ndarray) -> None:
     for name in ("baby.png", "bird-generated.png", "bird-lr.png", "head_x4_out.png", "woman_a.png", "woman_b.png"):
         write(tmp_path / name, small_photo)
-    assert partner(tmp_path, "baby").name == "baby.png"
-    assert partner(tmp_path, "bird").name == "bird-generated.png"
-    assert partner(tmp_path, "head").name == "head_x4_out.png"
+    found = partners(tmp_path, ["baby", "bird", "head"])
+    assert {name: path.name for name, path in found.items()} == {
+        "baby": "baby.png", "bird": "bird-generated.png", "head": "head_x4_out.png"
+    }  # fmt: skip
     with pytest.raises(BadInput, match="several results for woman"):
-        partner(tmp_path, "woman")
-    with pytest.raises(BadInput, match="no result for bab"):
-        partner(tmp_path, "bab")
+        partners(tmp_path, ["woman"])
+    with pytest.raises(BadInput, match="no result for bab;"):
+        partners(tmp_path, ["bab"])
+    with pytest.raises(BadInput, match="no result for woman;"):  # what is another original's is not this one's
+        partners(tmp_path, ["woman", "woman_a", "woman_b"])
 
 
 def test_sizes_a_little_off_are_cut_and_reported(bench: Path, tmp_path: Path, photo: np.ndarray) -> None:
@@ -150,6 +153,27 @@ def test_what_does_not_fit_is_refused(bench: Path, tmp_path: Path, photo: np.nda
         evaluate(bicubic, [tmp_path / "text"], 4, USUAL)
     with pytest.raises(UsageError, match="scales 2 and 4"):
         common_scale([2, 4], None)
+    write(tmp_path / "tiny" / "dot.png", photo[:3, :3])
+    with pytest.raises(BadInput, match=r"dot\.png: is 3x3, too small"):
+        evaluate(bicubic, [tmp_path / "tiny"], 4, USUAL)
+
+
+def test_names_that_could_be_mistaken(bench: Path, tmp_path: Path, photo: np.ndarray) -> None:
+    bicubic = [interpolation("bicubic", 4)]
+    write(bench / "HR" / "._a.png", photo[:8, :8])  # what macOS leaves behind is no picture of the set
+    assert [row.image for row in evaluate(bicubic, [bench / "HR"], 4, ("psnr_y",))[0].rows] == ["a", "b"]
+    assert set_name(bench / "HR") == set_name(bench) == "set"
+    write(tmp_path / "other" / "set" / "c.png", photo[:80, :80])
+    with pytest.raises(UsageError, match="two test sets are called set"):
+        evaluate(bicubic, [bench, tmp_path / "other" / "set"], 4, USUAL)
+    (tmp_path / "results" / "elsewhere").mkdir(parents=True)
+    write(tmp_path / "results" / "set" / "c_x4.png", photo[:80, :80])
+    with pytest.raises(UsageError, match="has no folder tiny for that test set"):
+        write(tmp_path / "tiny" / "d.png", photo[:80, :80])
+        ready_made(tmp_path / "results", 4, [tmp_path / "other" / "set", tmp_path / "tiny"])
+    Image.fromarray(photo[:104, :120]).save(bench / "HR" / "a.jpg")
+    with pytest.raises(BadInput, match=r"a\.png: is called as a\.jpg is"):
+        evaluate(bicubic, [bench], 4, USUAL)
 
 
 def test_equal_and_constant_pictures_are_json_safe(tmp_path: Path) -> None:

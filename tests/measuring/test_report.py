@@ -125,7 +125,9 @@ def test_the_command_writes_them(acutance, tmp_path: Path, photo: np.ndarray) ->
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["method", "a", "fidelity", "a", "lanczos"]
     refused = acutance(*arguments, "--out", "r.pdf")
     assert refused.returncode == 2 and refused.stdout == ""
-    listed = acutance("evaluate", "--bench", "set", "--metrics", "list")
+    listed = acutance("evaluate", "--metrics", "list")
     assert "niqe" in listed.stdout and "lower" in listed.stdout
+    missing = acutance("evaluate")
+    assert missing.returncode == 2 and "--bench is missing" in missing.stderr
     wrong = acutance("evaluate", "--bench", "set", "--metrics", "psnr")
     assert wrong.returncode == 2 and "psnr_y" in wrong.stderr

@@ -6,7 +6,21 @@ import sys
 
 import typer
 
-from acutance.cli import console, datasets, doctor, evaluate, models, prepare, reproduce, stylize, train, upscale
+from acutance.cli import (
+    console,
+    datasets,
+    doctor,
+    evaluate,
+    models,
+    prepare,
+    preview,
+    remaster,
+    reproduce,
+    study,
+    stylize,
+    train,
+    upscale,
+)
 from acutance.errors import AcutanceError
 
 app = typer.Typer(
@@ -20,6 +34,8 @@ app = typer.Typer(
 COMMANDS = {
     upscale.upscale: "Enlarge pictures.",
     stylize.stylize: "Paint pictures in a style.",
+    remaster.remaster: "Enlarge a film.",
+    preview.preview: "Show a few seconds of a film before and after.",
     doctor.doctor: "Say what this machine can do.",
     evaluate.evaluate: "Measure models, or any pictures, on test sets.",
     reproduce.reproduce: "Measure published figures again.",
@@ -30,6 +46,7 @@ for command, summary in COMMANDS.items():
     app.command(short_help=summary)(command)
 app.add_typer(datasets.app, name="datasets", short_help="List and fetch public training photographs.")
 app.add_typer(models.app, name="models")
+app.add_typer(study.app, name="study", short_help="Ask people how good pictures look.")
 
 
 def main() -> None:

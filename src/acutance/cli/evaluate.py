@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import shlex
 import sys
 import time
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from acutance.cli import console
+from acutance.errors import UsageError
 
 if TYPE_CHECKING:
     from acutance.measuring.methods import Method
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 def evaluate(
     bench: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Option(help="A folder of originals, or with HR/ (and LRx4/); repeatable.", show_default=False),
-    ],
+    ] = None,
     model: Annotated[
         list[str] | None,
         typer.Option(help="A model, or bicubic, nearest, lanczos; repeatable. Default: fidelity."),
@@ -58,12 +58,13 @@ def evaluate(
 
     if metrics == "list":
         return _list_metrics(json)
+    if not bench:
+        raise UsageError("--bench is missing: name a folder of originals, or one with HR/")
     names = table.chosen_metrics(metrics)
     for path in out or []:
         report.check_suffix(path)
-    methods, times = _methods(
-        model or ([] if images else ["fidelity"]), images or [], scale, texture, engine, precision
-    )
+    models = model or ([] if images else ["fidelity"])
+    methods, times = _methods(models, images or [], bench, scale, texture, engine, precision)
     if fetch:
         _fetch(names, json)
     view, spent = _View(json, per_image, names), benchmark.Spent()
@@ -106,10 +107,15 @@ def _fetch(metrics: Sequence[str], json: bool) -> None:
 
 
 def _methods(
-    models: Sequence[str], images: Sequence[Path], scale: int | None, texture: float, engine: str, precision: str
+    models: Sequence[str],
+    images: Sequence[Path],
+    benches: Sequence[Path],
+    scale: int | None,
+    texture: float,
+    engine: str,
+    precision: str,
 ) -> tuple[list[Method], int]:
     """Everything that is compared, each under a name of its own, and the one scale of all."""
-    from acutance.errors import UsageError
     from acutance.measuring import benchmark, methods
     from acutance.models import dial
     from acutance.pipelines.upscale import Settings
@@ -121,7 +127,7 @@ def _methods(
         methods.network(loaded[name], settings) if name in loaded else methods.interpolation(name, times)
         for name in dict.fromkeys(models)
     ]
-    found += [methods.ready_made(folder, times) for folder in images]
+    found += [methods.ready_made(folder, times, benches) for folder in images]
     names = [method.name for method in found]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise UsageError(f"two methods are called {twice}; rename a file or folder, so that they can be told apart")
@@ -140,20 +146,16 @@ def _crops(results: Sequence[Any], methods: Sequence[Method], names: Sequence[st
 def _receipt(methods: Sequence[Method], benches: Sequence[Path]) -> dict[str, str]:
     """What a reader needs to measure the same again."""
     from acutance.files import images, machine
-    from acutance.measuring.pairs import find_pairs
+    from acutance.measuring.pairs import find_pairs, set_name
 
-    rows = {
-        "command": shlex.join(["acutance", *sys.argv[1:]]),
-        "date": datetime.date.today().isoformat(),
-        "machine": f"{machine.processor()}, {machine.cores()} cores, {' '.join(machine.instructions())}",
-        "versions": ", ".join(f"{name} {number}" for name, number in machine.versions().items()),
-        "commit": machine.commit() or "an installed package, not a checkout",
-    }
+    rows = {"command": shlex.join(["acutance", *sys.argv[1:]]), **machine.receipt()}
     for method in methods:
-        rows[method.name] = ", ".join(f"{label} {value}" for label, value in method.facts.items())
+        rows[f"method {method.name}"] = ", ".join(f"{label} {value}" for label, value in method.facts.items())
     for bench in benches:
         originals = [path for path, _ in find_pairs(bench, int(methods[0].facts["scale"]))]
-        rows[bench.name] = f"{len(originals)} originals, SHA-256 {images.sha256_of_all(originals)[:16]}..."
+        rows[f"set {set_name(bench)}"] = (
+            f"{len(originals)} originals, SHA-256 {images.sha256_of_all(originals)[:16]}..."
+        )
     return rows
 
 

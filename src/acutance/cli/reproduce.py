@@ -25,6 +25,7 @@ def reproduce(
     Interpolation, the built-in models, and public checkpoints that lie in your weights folder. Exit code 1 if a
     figure is not met.
     """
+    from acutance.files import machine
     from acutance.measuring import reproduce as work
     from acutance.measuring.published import FACTS
 
@@ -50,7 +51,8 @@ def reproduce(
     missing = sorted({each.why for each in checked if each.why})
     held, known = sum(bool(each.holds) for each in checked), sum(each.holds is not None for each in checked)
     if json:
-        console.emit({"event": "summary", "facts": len(checked), "measured": known, "hold": held, "missing": missing})
+        console.emit({"event": "summary", "facts": len(checked), "measured": known, "hold": held, "missing": missing,
+                      **machine.receipt()})  # fmt: skip
     else:
         left_out = f"; left out: {', '.join(missing)}" if missing else ""
         console.say(f"{held} of {known} measured facts hold{left_out}")

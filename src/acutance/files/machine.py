@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import importlib.metadata
 import os
 import platform
@@ -43,14 +44,28 @@ def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
 
 def commit() -> str:
     """The commit this code stands at, or an empty string outside a checkout."""
+    here = Path(__file__)
+    if not _git(here.parent, "ls-files", "--error-unmatch", here.name):  # installed inside somebody's own checkout
+        return ""
+    return _git(here.parent, "describe", "--always", "--dirty", "--abbrev=12")
+
+
+def _git(folder: Path, *arguments: str) -> str:
     try:
-        found = subprocess.run(
-            ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
     except OSError:  # no git
         return ""
-    return found.stdout.strip() if found.returncode == 0 else ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def receipt() -> dict[str, str]:
+    """Date, machine, versions and commit, as text for reports."""
+    return {
+        "date": datetime.date.today().isoformat(),
+        "machine": f"{processor()}, {cores()} cores, {' '.join(instructions())}",
+        "versions": ", ".join(f"{name} {number}" for name, number in versions().items()),
+        "commit": commit() or "an installed package, not a checkout",
+    }
 
 
 def _cpuinfo() -> list[str]:

@@ -77,3 +77,10 @@ def png(rgb: np.ndarray) -> bytes:
     height, width, _ = rgb.shape
     image: VipsImage = pyvips.Image.new_from_memory(rgb.data, width, height, 3, "uchar")
     return image.copy(interpretation="srgb").pngsave_buffer()
+
+
+def jpeg(rgb: np.ndarray, quality: int = 90) -> bytes:
+    """uint8 RGB ``(H, W, 3)`` as the bytes of a JPEG, colour at full resolution."""
+    height, width, _ = rgb.shape
+    image: VipsImage = pyvips.Image.new_from_memory(np.ascontiguousarray(rgb).data, width, height, 3, "uchar")
+    return image.copy(interpretation="srgb").jpegsave_buffer(Q=quality, subsample_mode="off")

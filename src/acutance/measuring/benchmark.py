@@ -23,7 +23,7 @@ from acutance.imaging.bicubic import upscale
 from acutance.measuring import scores
 from acutance.measuring.methods import Method
 from acutance.measuring.metrics import score
-from acutance.measuring.pairs import Pair, find_pairs, load_pair
+from acutance.measuring.pairs import Pair, find_pairs, load_pair, set_name
 from acutance.measuring.scores import Score
 
 Event = Callable[[dict[str, Any]], None]
@@ -50,7 +50,7 @@ class SetScores:
     @property
     def set(self) -> str:
         """The name of the test set."""
-        return self.bench.name
+        return set_name(self.bench)
 
     def mean(self, metric: str) -> Score:
         """The mean over the pictures for which the metric is defined; None if it is for none."""
@@ -119,6 +119,9 @@ def evaluate(
     methods it gets a folder for each. ``spent`` is added to. Raises ``BadInput`` for what does not fit.
     """
     spent = spent or Spent()
+    names = [set_name(bench) for bench in benches]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UsageError(f"two test sets are called {twice}; rename a folder, so that they can be told apart")
     found = {bench: find_pairs(bench, scale) for bench in benches}
     total = sum(map(len, found.values())) * len(methods)
     done, results = 0, []
@@ -131,7 +134,7 @@ def evaluate(
                 row = _measure(work, method, metrics, beside, spent)
                 rows[method.name].append(row)
                 done += 1
-                on_event({"event": "image", "method": method.name, "set": bench.name, "done": done, "total": total,
+                on_event({"event": "image", "method": method.name, "set": set_name(bench), "done": done, "total": total,
                           "image": row.image, **{k: json_safe(v) for k, v in row.scores.items()},
                           "notes": list(row.notes)})  # fmt: skip
         lr = "given" if paths[0][1] else "bicubic"
@@ -144,16 +147,16 @@ def evaluate(
 def _measure(work: Work, method: Method, metrics: Sequence[str], pictures: Path | None, spent: Spent) -> Measured:
     """Scores of one method on one picture, from memory as far as they are known."""
     name = work.original.stem
-    kept_as = scores.key(work.files, method.identity(work.bench.name, name))
+    kept_as = scores.key(work.files, method.identity(set_name(work.bench), name))
     known = scores.recall(kept_as)
     notes: list[str] = []
     if pictures is not None or not set(metrics) <= set(known):
         begin = time.perf_counter()
-        result, pair = method.run(work.bench.name, work.pair)
+        result, pair = method.run(set_name(work.bench), work.pair)
         spent.methods_s += time.perf_counter() - begin
         notes += pair.notes
         if pictures is not None:
-            save_pictures(pictures / work.bench.name, pair, result)
+            save_pictures(pictures / set_name(work.bench), pair, result)
         begin = time.perf_counter()
         fresh = {m: _score(m, result, pair, work.scale) for m in metrics if m not in known}
         spent.metrics_s += time.perf_counter() - begin

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from acutance.errors import BadInput, UsageError
 from acutance.files.images import sha256
 from acutance.files.pixels import read_rgb8
 from acutance.imaging.bicubic import lanczos, nearest, upscale
-from acutance.measuring.pairs import Pair, fit, pictures
+from acutance.measuring.pairs import Pair, find_pairs, fit, pictures, set_name
 from acutance.models.model import Model
 from acutance.pipelines.plan import VERSION
 from acutance.pipelines.upscale import Settings, Upscaler
@@ -70,37 +70,48 @@ def network(model: Model, settings: Settings, label: str = "") -> Method:
     )  # fmt: skip
 
 
-def ready_made(folder: Path, scale: int, label: str = "") -> Method:
-    """The pictures in ``folder/SET`` (or ``folder``), found by the names of the originals."""
-
-    def place(bench: str) -> Path:
-        return folder / bench if (folder / bench).is_dir() else folder
-
-    def run(bench: str, pair: Pair) -> tuple[np.ndarray, Pair]:
-        path = partner(place(bench), pair.name)
-        return fit(read_rgb8(path), pair, scale, str(path))
-
+def ready_made(folder: Path, scale: int, benches: Sequence[Path], label: str = "") -> Method:
+    """The pictures in ``folder/SET`` (or ``folder``, where it holds no folder of a set), found by the names of the
+    originals of ``benches``. Raises ``UsageError`` or ``BadInput`` before anything is measured.
+    """
     if not folder.is_dir():
         raise UsageError(f"--images {folder}: no such folder")
+    inner = any((folder / set_name(bench)).is_dir() for bench in benches)
+    found = {}
+    for bench in benches:
+        place = folder / set_name(bench) if inner else folder
+        if not place.is_dir():
+            raise UsageError(f"--images {folder}: has no folder {place.name} for that test set, but has others")
+        stems = [original.stem for original, _ in find_pairs(bench, scale)]
+        found |= {(set_name(bench), stem): path for stem, path in partners(place, stems).items()}
+
+    def run(bench: str, pair: Pair) -> tuple[np.ndarray, Pair]:
+        path = found[bench, pair.name]
+        return fit(read_rgb8(path), pair, scale, str(path))
+
     return Method(
-        name=label or folder.name,
+        name=label or folder.resolve().name,
         run=run,
-        identity=lambda bench, name: f"picture {sha256(partner(place(bench), name))}",
+        identity=lambda bench, name: f"picture {sha256(found[bench, name])}",
         facts={"kind": "pictures", "scale": scale},
     )
 
 
-def partner(folder: Path, name: str) -> Path:
-    """The one picture of ``folder`` made of the original ``name``: of the same name, or the name and an ending
-    such as ``_x4``. Raises ``BadInput`` if there is none, or more than one.
+def partners(folder: Path, names: Sequence[str]) -> dict[str, Path]:
+    """For every original's name the one picture of ``folder`` made of it: called alike, or the name and an ending
+    such as ``_x4``, but not called as another original is. Raises ``BadInput`` if there is none, or more than one.
     """
-    found = pictures(folder)
-    for ending in ENDINGS:
-        pattern = re.escape(name) + ending
-        fitting = [path for path in found if re.fullmatch(pattern, path.stem, re.IGNORECASE)]
-        if len(fitting) == 1:
-            return fitting[0]
-        if fitting:
-            names = ", ".join(path.name for path in fitting[:4])
-            raise BadInput(f"{folder}: several results for {name} ({names}); keep one")
-    raise BadInput(f"{folder}: no result for {name}; name it {name}.png or {name}_x4.png")
+    left, found = pictures(folder), {}
+    for name in sorted(names, key=len, reverse=True):  # longer names first: frame_2 is no result of frame
+        for ending in ENDINGS:
+            fitting = [path for path in left if re.fullmatch(re.escape(name) + ending, path.stem, re.IGNORECASE)]
+            if len(fitting) > 1:
+                listed = ", ".join(path.name for path in fitting[:4])
+                raise BadInput(f"{folder}: several results for {name} ({listed}); keep one")
+            if fitting:
+                found[name] = fitting[0]
+                left = [path for path in left if not path.stem.lower().startswith(name.lower())]
+                break
+        else:
+            raise BadInput(f"{folder}: no result for {name}; name it {name}.png or {name}_x4.png")
+    return found

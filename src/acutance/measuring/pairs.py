@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,19 +32,43 @@ def pictures(folder: Path) -> list[Path]:
     """The picture files of a folder, by name. Raises ``UsageError`` without the folder, ``BadInput`` if it is empty."""
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder")
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    found = sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    )
     if not found:
-        raise BadInput(f"{folder}: holds no pictures; it should hold originals, or HR/ with them")
+        raise BadInput(f"{folder}: holds no pictures")
+    return found
+
+
+def set_name(bench: Path) -> str:
+    """What a test set is called: as its folder, or the one above an ``HR``.
+
+    >>> set_name(Path("sets/Set5/HR")), set_name(Path("sets/Set5"))
+    ('Set5', 'Set5')
+    """
+    whole = bench.resolve()
+    return whole.parent.name if whole.name == "HR" else whole.name
+
+
+def one_each(paths: list[Path], stem: Callable[[Path], str]) -> dict[str, Path]:
+    """Pictures by what they are called without ending. Raises ``BadInput`` for two of one name."""
+    found: dict[str, Path] = {}
+    for path in paths:
+        if (other := found.setdefault(stem(path), path)) != path:
+            raise BadInput(f"{path}: is called as {other.name} is; a set has one picture of each name")
     return found
 
 
 def find_pairs(bench: Path, scale: int) -> list[tuple[Path, Path | None]]:
     """Originals in ``bench/HR`` (or ``bench``), each with its partner in ``bench/LRxS`` if that exists."""
     originals = pictures(bench / "HR" if (bench / "HR").is_dir() else bench)
+    one_each(originals, lambda path: path.stem)
     lr_folder = bench / f"LRx{scale}"
     if not lr_folder.is_dir():
         return [(path, None) for path in originals]
-    partners = {path.stem.removesuffix(f"x{scale}"): path for path in pictures(lr_folder)}
+    partners = one_each(pictures(lr_folder), lambda path: path.stem.removesuffix(f"x{scale}"))
     missing = [path.name for path in originals if path.stem not in partners]
     if missing:
         raise BadInput(
@@ -59,7 +84,10 @@ def load_pair(original: Path, partner: Path | None, scale: int, border: Border =
     A partner that is one pixel off (rounded up where the protocol rounds down) is cut to fit, or the original
     is; anything else raises ``BadInput``.
     """
-    hr = modcrop(read_rgb8(original), scale)
+    whole = read_rgb8(original)
+    hr = modcrop(whole, scale)
+    if not hr.size:
+        raise BadInput(f"{original}: is {whole.shape[1]}x{whole.shape[0]}, too small to be reduced by {scale}")
     if partner is None:
         return Pair(original.stem, downscale(hr, scale, border=border), hr)
     lr = read_rgb8(partner)

@@ -65,9 +65,10 @@ def load(name: str = DEFAULT) -> Model:
 
 
 def card(name: str) -> str:
-    """The model card of a built-in model (Markdown), or an empty string."""
+    """The model card of a built-in model (Markdown without its pictures), or an empty string."""
     path = CARDS / f"{Path(name).name}.md"
-    return path.read_text() if path.is_file() else ""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
+    return "".join(line for line in lines if not line.startswith(("<!--", "![")))
 
 
 def copy_files(model: Model, target: Path) -> Path:

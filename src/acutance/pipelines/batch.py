@@ -56,7 +56,7 @@ def plan_jobs(
     a folder where it keeps its name). A folder's tree is mirrored in ``output`` or in ``FOLDER_x4``. Raises
     ``UsageError`` for a single input that does not exist and for two inputs that would become one file.
     """
-    label = _label(settings, model)
+    ending = f"_{model.name}" if settings.verb == "stylize" else label(settings, model.geometry.scale)
     jobs: list[Job] = []
     others = 0
     unopened: list[AcutanceError] = []
@@ -73,7 +73,7 @@ def plan_jobs(
             whole = given.resolve()
             if not whole.name:
                 raise UsageError(f"{given}: is the root of the disk; name a folder in it")
-            root = output or whole.with_name(whole.name + label)
+            root = output or whole.with_name(whole.name + ending)
             found, ignored = _pictures(given, recursive, root, unopened)
             others += ignored
             jobs += [Job(p, root / p.relative_to(given).with_suffix(_suffix(p, settings))) for p in found]
@@ -81,7 +81,7 @@ def plan_jobs(
             jobs.append(Job(given, output))
         else:
             name = given.with_suffix(_suffix(given, settings)).name
-            beside = given.with_name(f"{Path(name).stem}{label}{Path(name).suffix}")
+            beside = given.with_name(f"{Path(name).stem}{ending}{Path(name).suffix}")
             jobs.append(Job(given, output / name if output else beside))
     _refuse_clashes(jobs)
     return jobs, others, unopened
@@ -102,14 +102,13 @@ def _names_a_file(output: Path) -> bool:
     return not output.is_dir() and 3 <= len(output.suffix) <= 5 and output.suffix[1:].isalpha()
 
 
-def _label(settings: Settings, model: Model) -> str:
-    if settings.verb == "stylize":
-        return f"_{model.name}"
+def label(settings: Settings, model_scale: int) -> str:
+    """What a result's name gets when it lies beside its input."""
     if settings.width:
         return f"_w{settings.width}"
     if settings.height:
         return f"_h{settings.height}"
-    return f"_x{settings.scale or model.geometry.scale:g}"
+    return f"_x{settings.scale or model_scale:g}"
 
 
 def _suffix(source: Path, settings: Settings) -> str:

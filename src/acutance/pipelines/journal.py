@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from acutance.errors import ResourceError
 from acutance.files.atomic import resource_error, sync_folder
@@ -51,13 +52,17 @@ class Journal:
             and output.stat().st_size == entry.get("bytes")
         )
 
-    def commit(self, output: str, unit: str, size: int) -> None:
-        """Record that the file called ``output`` is this unit's, ``size`` bytes long.
+    def facts(self, output: Path) -> dict[str, Any]:
+        """What was recorded of ``output`` beside its unit and size."""
+        return dict(self._entries.get(output.name, {}))
+
+    def commit(self, output: str, unit: str, size: int, **facts: Any) -> None:
+        """Record that the file called ``output`` is this unit's, ``size`` bytes long, and ``facts`` of it.
 
         Call it when all bytes are on disk and before the file gets its name: whatever is cut off
         then, a file that is there with its journal line is whole and known.
         """
-        entry = {"output": output, "unit": unit, "bytes": size}
+        entry = {**facts, "output": output, "unit": unit, "bytes": size}
         line = json.dumps(entry) + "\n"
         try:
             new = not self.path.exists()

@@ -94,23 +94,23 @@ def upscale_strips(
                 plans.append((constant, opacity))
                 if ground:
                     colour = on_ground(colour, row.start, column.start, ground, layout.peak)
-                yield _to_network(colour, layout)
+                yield to_network(colour, layout)
                 if opacity is not None and not constant:
-                    yield _to_network(opacity, layout)
+                    yield to_network(opacity, layout)
 
     assembler = Assembler(grid, scale, layout.bands, layout.depth)
     results = engine.stream(network_tiles())
     for done in range(1, len(grid) + 1):
         first = next(results)
         constant, opacity = plans[0]
-        tile = _from_network(first, layout, grey=layout.bands <= 2)
+        tile = from_network(first, layout, grey=layout.bands <= 2)
         if opacity is not None:
             shape = (*tile.shape[:2], 1)
             tile = tile.copy()
             alpha = (
                 np.full(shape, opacity[0, 0], layout.depth)
                 if constant
-                else _from_network(next(results), layout, grey=True, bounded=True)
+                else from_network(next(results), layout, grey=True, bounded=True)
             )
             tile = np.concatenate([tile, alpha], axis=2)
         plans.popleft()
@@ -121,7 +121,7 @@ def upscale_strips(
         del strip
 
 
-def _to_network(tile: np.ndarray, layout: Layout) -> np.ndarray:
+def to_network(tile: np.ndarray, layout: Layout) -> np.ndarray:
     """uint8 ``(h, w, 3)``, or float32 ``(3, h, w)`` in [0, 1] for deeper pictures."""
     if tile.shape[2] == 1:
         tile = np.broadcast_to(tile, (*tile.shape[:2], 3))
@@ -130,7 +130,7 @@ def _to_network(tile: np.ndarray, layout: Layout) -> np.ndarray:
     return tile.transpose(2, 0, 1).astype(np.float32) / np.float32(layout.peak)
 
 
-def _from_network(result: np.ndarray, layout: Layout, *, grey: bool, bounded: bool = False) -> np.ndarray:
+def from_network(result: np.ndarray, layout: Layout, *, grey: bool, bounded: bool = False) -> np.ndarray:
     """Back to ``(h, w, 1 or 3)`` in the picture's depth; grey is the mean of three equal bands.
     ``bounded``: floating point stays within black and white too."""
     if not layout.deep:

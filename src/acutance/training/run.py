@@ -19,7 +19,7 @@ from acutance.training.recipe import Recipe
 from acutance.training.step import State
 
 IDENTITY = ("recipe", "features", "data", "seed", "start")
-NOT_COMPUTED = {"objective", "source", "steps", "valid_every", "save_every", "keep_best", "keep_every"}
+NOT_COMPUTED = {"objective", "source", "steps", "valid_every", "save_every", "keep_best", "keep_every", "after"}
 SHOWN = 4  # differences
 COUNTER = "num_batches_tracked"
 
@@ -43,6 +43,7 @@ def open_run(
         before = json.loads(path.read_text())
     except ValueError as error:
         raise UsageError(f"{path}: is damaged, so nobody knows which run this is; choose another --out") from error
+    before.get("recipe", {}).pop("after", None)  # advice, which earlier versions wrote down as well
     different = [line for key in IDENTITY for line in differences(key, before.get(key), facts[key])]
     if different:
         more = f"; and {len(different) - SHOWN} more" if len(different) > SHOWN else ""

@@ -51,7 +51,7 @@ def write(path: Path, report: Report) -> None:
     make = {".html": page.html, ".md": text.markdown, ".json": as_json}[path.suffix.lower()]
     content = make(report)
     with atomic_path(path) as temporary:
-        temporary.write_text(content, encoding="utf-8")
+        temporary.write_text(content, encoding="utf-8", errors="backslashreplace")
 
 
 def as_json(report: Report) -> str:

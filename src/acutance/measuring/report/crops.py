@@ -14,7 +14,7 @@ from acutance.imaging.bicubic import nearest
 from acutance.imaging.colour import luma
 from acutance.measuring.benchmark import SetScores
 from acutance.measuring.methods import Method
-from acutance.measuring.pairs import Pair, find_pairs, load_pair
+from acutance.measuring.pairs import Pair, find_pairs, load_pair, set_name
 
 SIDE = 96  # pixels of the original
 COUNT = 10
@@ -66,7 +66,7 @@ def worst_crops(
 def _cut(bench: Path, image: str, judged: Method, methods: Sequence[Method], scale: int) -> Crop:
     original, partner = next(paths for paths in find_pairs(bench, scale) if paths[0].stem == image)
     pair = load_pair(original, partner, scale)
-    results: dict[str, tuple[np.ndarray, Pair]] = {m.name: m.run(bench.name, pair) for m in methods}
+    results: dict[str, tuple[np.ndarray, Pair]] = {m.name: m.run(set_name(bench), pair) for m in methods}
     result, cut = results[judged.name]
     x, y = worst_place(result, cut.hr)
 
@@ -75,7 +75,7 @@ def _cut(bench: Path, image: str, judged: Method, methods: Sequence[Method], sca
 
     squares = [("original", square(pair.hr)), ("input", square(nearest(pair.lr, scale)))]
     squares += [(name, square(made)) for name, (made, _) in results.items()]
-    return Crop(image=image, bench=bench.name, x=x, y=y, squares=tuple(squares))
+    return Crop(image=image, bench=set_name(bench), x=x, y=y, squares=tuple(squares))
 
 
 def data_uri(png: bytes) -> str:

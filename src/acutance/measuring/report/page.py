@@ -11,11 +11,10 @@ from acutance.measuring.metrics import METRICS
 from acutance.measuring.published import GUIDES, POINTS
 from acutance.measuring.report import Report
 from acutance.measuring.report.crops import Crop, data_uri
-from acutance.measuring.report.plots import Point, bars, scatter
+from acutance.measuring.report.plots import COLOURS, Point, bars, scatter
 from acutance.measuring.report.text import best, figure, heading
 
 PERCEPTION = ("lpips", "dists", "lpips_alex", "lpips_vgg", "niqe")  # the first one measured stands in the plot
-COLOURS = 8
 # Nothing may be loaded from anywhere; the page's own style and script are in it.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
@@ -56,7 +55,7 @@ def _set(name: str, results: Sequence[SetScores], report: Report, names: Sequenc
         (
             f"<section><h2>{escape(name)} <small>{len(results[0].rows)} pictures, input {made}</small></h2>",
             _table(results, report.metrics),
-            _plot(name, results, report.metrics, names),
+            _plot(name, results, report, names),
             _pictures(results, report.metrics),
             _notes(results),
             "</section>",
@@ -83,8 +82,9 @@ def _count(result: SetScores, metric: str) -> str:
     return "" if defined == len(result.rows) else f" <small>of {defined}</small>"
 
 
-def _plot(name: str, results: Sequence[SetScores], metrics: Sequence[str], names: Sequence[str]) -> str:
-    """Perception against distortion, where both were measured."""
+def _plot(name: str, results: Sequence[SetScores], report: Report, names: Sequence[str]) -> str:
+    """Perception against distortion, where both were measured; what is published is x4."""
+    metrics, known = report.metrics, name if report.scale == 4 else ""
     perception = next((metric for metric in PERCEPTION if metric in metrics), None)
     if perception is None or "psnr_y" not in metrics:
         return ""
@@ -95,16 +95,16 @@ def _plot(name: str, results: Sequence[SetScores], metrics: Sequence[str], names
             points.append(Point(name=result.method, x=x, y=y, number=names.index(result.method) % COLOURS + 1))
     points += [
         Point(name=label, x=scores["psnr_y"], y=scores[perception])
-        for label, scores in POINTS.get(name, ())
+        for label, scores in POINTS.get(known, ())
         if perception in scores
     ]
     plot = scatter(
-        points, "PSNR-Y, dB (faithful →)", f"{METRICS[perception].title} (← looks real)", guides=GUIDES.get(name, ())
+        points, "PSNR-Y, dB (faithful →)", f"{METRICS[perception].title} (← looks real)", guides=GUIDES.get(known, ())
     )
-    return (
-        f"<figure>{plot}<figcaption>Faithful to the right, real-looking at the bottom. Hollow dots: public weights, "
-        "measured by this tool; dashed lines: published PSNR.</figcaption></figure>"
-    )
+    words = ["Faithful to the right, real-looking at the bottom."]
+    words += ["Hollow dots: public weights, measured by this tool."] if any(not p.number for p in points) else []
+    words += ["Dashed lines: published PSNR."] if known in GUIDES else []
+    return f"<figure>{plot}<figcaption>{' '.join(words)}</figcaption></figure>"
 
 
 def _pictures(results: Sequence[SetScores], metrics: Sequence[str]) -> str:

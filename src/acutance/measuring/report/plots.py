@@ -9,6 +9,7 @@ from html import escape
 
 WIDTH, HEIGHT = 460, 320
 LEFT, RIGHT, TOP, BOTTOM = 52, 16, 14, 40
+COLOURS = 8  # then they begin anew
 TICKS = (1, 2, 2.5, 5, 10)
 
 
@@ -118,7 +119,7 @@ def bars(names: Sequence[str], series: Sequence[Sequence[float | None]], label: 
                 continue
             top = base - min(_share(value, levels), 1.0) * (base - TOP)
             parts.append(
-                f'<rect class="c{number + 1}" x="{x + each * number:.1f}" y="{top:.1f}" width="{each:.1f}" '
+                f'<rect class="c{number % COLOURS + 1}" x="{x + each * number:.1f}" y="{top:.1f}" width="{each:.1f}" '
                 f'height="{base - top:.1f}"><title>{escape(name)}: {value:.4g}</title></rect>'
             )
         if group >= 24:

@@ -1,0 +1,92 @@
+"""``acutance preview``: a few seconds of a film, before and after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from acutance.cli import console
+from acutance.cli.remaster import seconds_of
+from acutance.errors import Interrupted, UsageError
+
+
+def preview(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A film.", show_default=False)],
+    at: Annotated[str, typer.Option(help="Where to look: seconds, 1:30 or 0:01:30.")] = "0",
+    seconds: Annotated[float, typer.Option(help="How much of it.")] = 3.0,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="An .mp4; the stills lie beside it. Default: NAME_preview.mp4."),
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="A name (see acutance models), a model file or a run folder.")
+    ] = "fidelity",
+    texture: Annotated[float, typer.Option(help="From 0, faithful, to 1, most texture (partly invented).")] = 0.0,
+    scale: Annotated[float | None, typer.Option(help="Times as large, up to 16; default: the model's.")] = None,
+    width: Annotated[int | None, typer.Option(help="Or: exact width in pixels.")] = None,
+    height: Annotated[int | None, typer.Option(help="Or: exact height in pixels.")] = None,
+    deinterlace: Annotated[str, typer.Option(help="auto, on or off.")] = "auto",
+    denoise_grain: Annotated[float, typer.Option(help="Less film grain: 0, off, to 1.")] = 0.0,
+    stabilise_time: Annotated[float, typer.Option(help="Less flicker between frames: 0, off, to 1.")] = 0.0,
+    engine: Annotated[str, typer.Option(help="auto, cpu or torch.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8.")] = "auto",
+    json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on stdout.")] = False,
+) -> None:
+    """Show what remaster would make of a film: left enlarged by bicubic, right by the model.
+
+    The middle of the picture, as a short clip and as a sheet of stills, and how long the whole film would take.
+    """
+    from acutance.pipelines.film import FilmSettings
+
+    if not 0 < seconds <= 60:
+        raise UsageError(f"--seconds {seconds:g}: expected a number above 0 and up to 60")
+    clip = output or source.with_name(f"{source.stem}_preview.mp4")
+    if clip.suffix.lower() != ".mp4":
+        raise UsageError(f"{clip}: a preview is an .mp4")
+    if clip.exists() and source.exists() and clip.samefile(source):
+        raise UsageError(f"{clip}: is the input itself; choose another output with -o")
+    settings = FilmSettings(
+        scale=scale,
+        width=width,
+        height=height,
+        deinterlace=deinterlace,
+        denoise_grain=denoise_grain,
+        stabilise_time=stabilise_time,
+        engine=engine,  # type: ignore[arg-type]
+        precision=precision,  # type: ignore[arg-type]
+    )
+    _run(source, clip, (model, texture), settings, (seconds_of("--at", at) or 0.0, seconds), json)
+
+
+def _run(
+    source: Path, clip: Path, model: tuple[str, float], settings: Any, when: tuple[float, float], json: bool
+) -> None:
+    from acutance.models import dial
+    from acutance.pipelines.preview import preview as run
+    from acutance.pipelines.upscale import Upscaler
+
+    progress = console.Progress()
+
+    def on_event(event: dict[str, Any]) -> None:
+        progress.show(event["done"] / event["total"], f"{event['done']}/{event['total']} frames")
+        if json:
+            console.emit(event)
+
+    with console.stoppable() as stopped:
+        try:
+            upscaler = Upscaler(dial.load(*model), settings.still())
+            facts = run(source, clip, upscaler, settings, at=when[0], seconds=when[1], on_event=on_event,
+                        cancelled=lambda: bool(stopped()))  # fmt: skip
+        except Interrupted:
+            raise Interrupted("stopped", stopped() or 2) from None
+        finally:
+            progress.clear()
+    if json:
+        console.emit({"event": "done", **facts})
+    console.say(f"{facts['output']}  {facts['frames']} frames  {console.clock(facts['seconds'])}")
+    console.say(f"{facts['sheet']}  stills; left bicubic, right the model")
+    console.say(
+        f"the whole film to {facts['size'][0]}x{facts['size'][1]}: about {console.clock(facts['whole_film_s'])}"
+    )

@@ -1,0 +1,156 @@
+"""``acutance remaster``: make films larger."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from acutance.cli import console
+from acutance.errors import Interrupted, UsageError
+
+
+def remaster(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A film.", show_default=False)],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help=".mkv, .mp4, .mov or .webm; default: NAME_x4 beside the input."),
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="A name (see acutance models), a model file or a run folder.")
+    ] = "fidelity",
+    texture: Annotated[float, typer.Option(help="From 0, faithful, to 1, most texture (partly invented).")] = 0.0,
+    scale: Annotated[float | None, typer.Option(help="Times as large, up to 16; default: the model's.")] = None,
+    width: Annotated[int | None, typer.Option(help="Or: exact width in pixels.")] = None,
+    height: Annotated[int | None, typer.Option(help="Or: exact height in pixels.")] = None,
+    codec: Annotated[
+        str | None, typer.Option(help="h264, h265, av1, ffv1 (lossless) or prores; default: h264, or h265 for 10 bits.")
+    ] = None,
+    crf: Annotated[int | None, typer.Option(help="Quality, lower is better; default 17 (h264), 20 (h265).")] = None,
+    preset: Annotated[str | None, typer.Option(help="The encoder's speed; default: medium.")] = None,
+    deinterlace: Annotated[str, typer.Option(help="auto, on or off.")] = "auto",
+    denoise_grain: Annotated[float, typer.Option(help="Less film grain: 0, off, to 1.")] = 0.0,
+    stabilise_time: Annotated[float, typer.Option(help="Less flicker between frames: 0, off, to 1.")] = 0.0,
+    start: Annotated[str | None, typer.Option(help="Begin here: seconds, 1:30 or 0:01:30.")] = None,
+    end: Annotated[str | None, typer.Option(help="End here.")] = None,
+    engine: Annotated[str, typer.Option(help="auto, cpu or torch.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8.")] = "auto",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a result that another plan made.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on stdout.")] = False,
+) -> None:
+    """Enlarge a film, with all its sound, subtitles, chapters and every frame at its time.
+
+    Stop it any time; the same command goes on. See acutance preview for a first look.
+    """
+    from acutance.pipelines.film import FilmSettings
+
+    settings = FilmSettings(
+        scale=scale,
+        width=width,
+        height=height,
+        codec=codec and codec.lower(),
+        crf=crf,
+        preset=preset,
+        deinterlace=deinterlace,
+        denoise_grain=denoise_grain,
+        stabilise_time=stabilise_time,
+        start=seconds_of("--start", start),
+        end=seconds_of("--end", end),
+        engine=engine,  # type: ignore[arg-type]
+        precision=precision,  # type: ignore[arg-type]
+        overwrite=overwrite,
+    )
+    if code := _run(source, output, (model, texture), settings, json):
+        raise typer.Exit(code)
+
+
+def seconds_of(option: str, text: str | None) -> float | None:
+    """A time as people write it, in seconds. Raises ``UsageError``.
+
+    >>> seconds_of("--at", "90"), seconds_of("--at", "1:30.5"), seconds_of("--at", "01:00:02"), seconds_of("--at", None)
+    (90.0, 90.5, 3602.0, None)
+    """
+    if text is None:
+        return None
+    if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d*)?", text):
+        raise UsageError(f"{option} {text}: expected seconds, minutes:seconds or hours:minutes:seconds")
+    total = 0.0
+    for part in text.split(":"):
+        total = total * 60 + float(part)
+    return total
+
+
+def _run(source: Path, output: Path | None, model: tuple[str, float], settings: Any, json: bool) -> int:
+    """Load, run and report; returns the exit code: 1 if the film was damaged."""
+    from acutance.files.memory import return_freed_memory
+    from acutance.models import dial
+    from acutance.pipelines.remaster import remaster as run
+    from acutance.pipelines.upscale import Upscaler
+
+    return_freed_memory()
+    loaded = dial.load(*model)
+    target = output or beside(source, settings, loaded.geometry.scale)
+    report = _Report(json)
+    with console.stoppable() as stopped:
+        try:
+            upscaler = Upscaler(loaded, settings.still())
+            facts = run(source, target, upscaler, settings, on_event=report, cancelled=lambda: bool(stopped()))
+        except Interrupted as error:
+            report.progress.clear()
+            raise Interrupted(str(error), stopped() or 2) from None
+        finally:
+            report.progress.clear()
+    report.close(facts)
+    return 1 if facts["damage"] else 0
+
+
+def beside(source: Path, settings: Any, model_scale: int) -> Path:
+    """The default name of a result: in the input's container where that can be written, else in Matroska."""
+    from acutance.files.video_codecs import CONTAINERS
+    from acutance.pipelines.batch import label
+
+    suffix = source.suffix if source.suffix.lower() in CONTAINERS else ".mkv"
+    return source.with_name(f"{source.stem}{label(settings.still(), model_scale)}{suffix}")
+
+
+class _Report:
+    """Turns events into progress and lines."""
+
+    def __init__(self, json: bool) -> None:
+        self.json = json
+        self.progress = console.Progress()
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        if self.json:
+            console.emit(event)
+        if event["event"] == "progress":
+            rate = event["rate"]
+            text = f"{event['done']}/{event['total']} frames, {rate:.2g} a second"
+            self.progress.show(event["done"] / event["total"], text, (event["total"] - event["done"]) / rate)
+        elif event["event"] == "plan":
+            name = Path(event["input"]).name
+            console.say(f"{name}: to {event['width']}x{event['height']}, {event['codec']} {event['pixel_format']}, "
+                        f"{event['frames'] or 'unknown'} frames")  # fmt: skip
+            for note in event["notes"]:
+                console.say(f"  note: {note}")
+            self.begin, self.told = time.monotonic(), set(event["notes"])
+
+    def close(self, facts: dict[str, Any]) -> None:
+        """The last lines: the result, what else is to be said, and the damage."""
+        if self.json:
+            console.emit({"event": facts["status"], **{k: v for k, v in facts.items() if k != "status"}})
+        if facts["status"] == "kept":
+            console.say(f"{facts['output']}  already there")
+        else:
+            console.say(
+                f"{facts['output']}  {facts['width']}x{facts['height']}  {facts['frames']} frames  "
+                f"{console.clock(facts['seconds'])}  ({facts['engine']} {facts['precision']})"
+            )
+            for note in facts["notes"]:
+                if note not in self.told:
+                    console.say(f"  note: {note}")
+        if facts["damage"]:
+            console.say(f"acutance: {facts['input']}: is damaged: {facts['damage']}; what could be read was delivered")

@@ -1,0 +1,193 @@
+"""What to make of a film: the settings, and the plan that follows from them and from the film."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from acutance.engines import EngineName, Precision
+from acutance.errors import BadInput, UsageError
+from acutance.files import images
+from acutance.files.pyav import version
+from acutance.files.video_codecs import check_quality, choose_codec, container_of, even, pixel_format
+from acutance.files.video_streams import CLOCKS_FROM_ANYWHERE, Companions, companions
+from acutance.files.video_writing import Encoding
+from acutance.files.videos import MAX_MEGAPIXELS, Film, inspect
+from acutance.imaging.tiling import Grid
+from acutance.models.model import Model
+from acutance.pipelines.plan import FilmPlan
+from acutance.pipelines.upscale import Settings, Upscaler, final_size, passes_needed, tile_grid
+
+SEGMENT = 96  # frames: what a stop loses at most, and the longest group of pictures
+MOST_THREADS = 16  # of an encoder
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilmSettings:
+    """What to make of a film. Of ``scale``, ``width`` and ``height`` (pixels, as shown) at most one. ``deinterlace``:
+    "auto", "on" or "off". ``denoise_grain`` and ``stabilise_time``: 0 (off) to 1. ``start``, ``end``: seconds."""
+
+    scale: float | None = None
+    width: int | None = None
+    height: int | None = None
+    codec: str | None = None
+    crf: int | None = None
+    preset: str | None = None
+    deinterlace: str = "auto"
+    denoise_grain: float = 0.0
+    stabilise_time: float = 0.0
+    start: float | None = None
+    end: float | None = None
+    engine: EngineName = "auto"
+    precision: Precision = "auto"
+    overwrite: bool = False
+    segment: int = SEGMENT
+    max_megapixels: float = MAX_MEGAPIXELS
+
+    def __post_init__(self) -> None:
+        """Refuse contradictions before any work."""
+        self.still()
+        if self.deinterlace not in ("auto", "on", "off"):
+            raise UsageError(f"--deinterlace {self.deinterlace}: expected auto, on or off")
+        for name in ("denoise_grain", "stabilise_time"):
+            if not 0 <= getattr(self, name) <= 1:
+                option = name.replace("_", "-")
+                raise UsageError(f"--{option} {getattr(self, name):g}: expected a number from 0 (off) to 1")
+        if self.start is not None and self.end is not None and self.end <= self.start:
+            raise UsageError("--end must be later than --start")
+
+    def still(self) -> Settings:
+        """The part that a still picture knows too."""
+        return Settings(
+            scale=self.scale, width=self.width, height=self.height, engine=self.engine, precision=self.precision
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """A film and everything decided about it. ``notes``: what will not be as it was."""
+
+    film: Film
+    target: Path
+    settings: FilmSettings
+    plan: FilmPlan
+    encoding: Encoding
+    grids: tuple[Grid, ...]
+    companions: Companions
+    notes: tuple[str, ...]
+
+    @property
+    def folder(self) -> Path:
+        """Where the finished segments wait: hidden, beside the result, one folder a plan."""
+        name = os.fsencode(self.target.name)[:180].decode(errors="ignore")
+        return self.target.with_name(f".{name}.{self.plan.sha256[:12]}")
+
+    @property
+    def frames(self) -> int:
+        """How many frames are to be expected, 0 if nobody knows."""
+        film, plan = self.film, self.plan
+        if plan.first is None and plan.stop is None:
+            return film.frames
+        whole = round(film.start / film.time_base), round((film.start + film.duration) / film.time_base)
+        ticks = (plan.stop or whole[1]) - (plan.first or whole[0])
+        return max(0, round(ticks * film.time_base * film.rate))
+
+
+def draw_up(source: Path, target: Path, upscaler: Upscaler, settings: FilmSettings) -> Project:
+    """Look at a film and decide everything, before any work. Raises an ``AcutanceError`` for what cannot be."""
+    container = container_of(target)
+    _check_target(source, target)
+    film = inspect(source, max_megapixels=settings.max_megapixels)
+    scale = upscaler.model.geometry.scale
+    size = result_size(film, scale, settings)
+    codec = choose_codec(film, target, settings.codec, size)
+    crf, preset = check_quality(codec, settings.crf, settings.preset)
+    pixels, losses = pixel_format(film, codec, preset)
+    size = _fitting(film, size, pixels, settings)
+    choose_codec(film, target, settings.codec, size)
+    grids = tuple(_grids(film, size, upscaler.model))
+    depth = np.dtype(np.uint16 if film.deep else np.uint8)
+    engine, precision = upscaler.settle(depth)
+    encoding = Encoding(codec=codec, pixel_format=pixels, size=size, crf=crf, preset=preset, gop=settings.segment,
+                        threads=min(os.cpu_count() or 1, MOST_THREADS))  # fmt: skip
+    first, stop = _excerpt(film, settings)
+    plan = FilmPlan(
+        input=images.sha256(source), stream=film.stream, model=upscaler.model.sha256,
+        passes=tuple(grid.tile for grid in grids), halo=upscaler.model.geometry.halo, engine=engine,
+        precision=precision, encoding=asdict(encoding), container=container, segment=settings.segment,
+        deinterlace=settings.deinterlace == "on" or (settings.deinterlace == "auto" and film.interlaced),
+        denoise_grain=settings.denoise_grain, stabilise_time=settings.stabilise_time, first=first, stop=stop,
+        libraries=version(),
+    )  # fmt: skip
+    others = companions(film, container)
+    notes = tuple(_notes(film, plan, losses, others))
+    return Project(film=film, target=target, settings=settings, plan=plan, encoding=encoding, grids=grids,
+                   companions=others, notes=notes)  # fmt: skip
+
+
+def result_size(film: Film, scale: int, settings: FilmSettings) -> tuple[int, int]:
+    """Width and height of the stored frames of the result; ``--width`` and ``--height`` are meant as shown."""
+    still = settings.still()
+    if turned(film):
+        still = replace(still, width=settings.height, height=settings.width)
+    return final_size(film.width, film.height, scale, still)
+
+
+def turned(film: Film) -> bool:
+    """Whether the film is shown rotated by a quarter turn."""
+    return bool(film.matrix) and film.matrix[0] == 0 and film.matrix[1] != 0
+
+
+def _fitting(film: Film, size: tuple[int, int], pixels: str, settings: FilmSettings) -> tuple[int, int]:
+    """Made even where chroma needs it; a side that was asked for is not changed behind anybody's back."""
+    fitting = even(size, pixels)
+    asked = settings.width or settings.height
+    if asked and asked in size and asked not in fitting:
+        option = "--width" if settings.width else "--height"
+        raise UsageError(f"{option} {asked}: {pixels} needs an even number of pixels; use {asked + 1}")
+    return fitting
+
+
+def _grids(film: Film, size: tuple[int, int], model: Model) -> Iterator[Grid]:
+    width, height = film.width, film.height
+    for _ in range(passes_needed(width, height, size, model.geometry.scale)):
+        yield tile_grid(width, height, model, 0, 6 if film.deep else 3)
+        width, height = width * model.geometry.scale, height * model.geometry.scale
+
+
+def _excerpt(film: Film, settings: FilmSettings) -> tuple[int | None, int | None]:
+    """Start and end in ticks of the film's own clock. Raises ``UsageError`` beyond the film's end."""
+    if settings.start is not None and film.duration and settings.start >= film.duration:
+        raise UsageError(f"--start {settings.start:g}: the film is {film.duration:.1f} s long")
+    zero = film.start if film.container in CLOCKS_FROM_ANYWHERE else 0.0
+    first, stop = (
+        None if at is None else round((at + zero) / film.time_base) for at in (settings.start or None, settings.end)
+    )
+    return first, stop
+
+
+def _notes(film: Film, plan: FilmPlan, losses: list[str], others: Companions) -> Iterator[str]:
+    yield from film.notes
+    yield from losses
+    yield from others.dropped
+    if plan.deinterlace:
+        yield "it is interlaced: fields are made into whole frames (bwdif)"
+    if film.aspect != 1 and plan.container == "matroska" and plan.encoding["codec"] in ("ffv1", "prores", "av1"):
+        yield (f"the shape of its pixels, {film.aspect.numerator}:{film.aspect.denominator}, is not kept in "
+               ".mkv by this codec; use h264, h265 or another container")  # fmt: skip
+
+
+def _check_target(source: Path, target: Path) -> None:
+    try:
+        if target.exists() and source.exists() and target.samefile(source):
+            raise UsageError(f"{target}: is the input itself; choose another output with -o")
+        if target.is_dir():
+            raise UsageError(f"{target}: is a folder; name a file")
+    except OSError as error:
+        raise UsageError(f"{target}: cannot be a file name here ({error.strerror})") from error
+    if source.suffix.lower() in (".m3u8", ".m3u", ".ffconcat", ".pls", ".mpd", ".sdp"):
+        raise BadInput(f"{source}: is a playlist, which names other files; name the film itself")

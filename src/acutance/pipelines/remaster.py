@@ -1,0 +1,260 @@
+"""Remaster a film: read -> prepare -> enlarge -> encode in segments -> join -> read back -> name.
+
+Three stages overlap in three threads. Each finished segment is a file of its own with a line in the journal of its
+folder; a stop loses the one that was being made. Nothing gets the final name before it was read back.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from acutance.errors import AcutanceError, BadInput, Interrupted, UsageError
+from acutance.files import limits
+from acutance.files.atomic import atomic_path
+from acutance.files.video_colour import white
+from acutance.files.video_joining import Assembly, Joined, Piece, join, verify
+from acutance.files.video_reading import Damage, Frame, Span, missing, read_frames
+from acutance.files.video_writing import converter, read_segment, segment_writer
+from acutance.pipelines.conveyor import ahead
+from acutance.pipelines.film import FilmSettings, Project, draw_up
+from acutance.pipelines.frames import enlarge_frames, once_each
+from acutance.pipelines.journal import Journal
+from acutance.pipelines.plan import units
+from acutance.pipelines.preparation import look_back, prepared
+from acutance.pipelines.segments import finished, segment_path, sweep, work_folder
+from acutance.pipelines.strips import Layout
+from acutance.pipelines.upscale import Event, Upscaler
+
+AHEAD_BYTES = 64 << 20  # of finished frames waiting for the encoder
+MOST_AHEAD = 8  # frames
+NOTHING = np.empty((0, 0, 3), np.uint8)
+
+
+@dataclass(frozen=True)
+class Result:
+    """A frame that is done: what it was, its enlargement, and whether the network ran for it."""
+
+    frame: Frame
+    rgb: np.ndarray
+    run: bool
+
+
+def remaster(
+    source: Path,
+    target: Path,
+    upscaler: Upscaler,
+    settings: FilmSettings | None = None,
+    *,
+    on_event: Event = lambda event: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> dict[str, Any]:
+    """Make ``target`` from the film ``source``; returns what was done.
+
+    ``status`` is "done", or "kept" when the journal says that this very plan made the file that is there;
+    ``damage`` says what of the input could not be read, empty if all could. Raises an ``AcutanceError`` and leaves
+    no file, only finished segments, otherwise.
+    """
+    begin = time.perf_counter()
+    settings = settings or FilmSettings()
+    project = draw_up(source, target, upscaler, settings)
+    journal = Journal(target.parent)
+    facts = _facts(project)
+    unit = project.plan.sha256
+    if target.exists() and not settings.overwrite:
+        if journal.holds(target, unit):
+            sweep(project.folder)
+            return {"status": "kept", **facts, "damage": journal.facts(target).get("damage", "")}
+        raise UsageError(f"{target}: exists and was made with another plan or by another program; use --overwrite")
+    on_event({"event": "plan", **facts, "notes": list(project.notes), "frames": project.frames})
+    with work_folder(project.folder):
+        segments = Journal(project.folder)
+        done = finished(project, segments)
+        ran = 0
+        if not done or not done[-1]["last"]:
+            ran = _make_segments(project, upscaler, segments, done, on_event, cancelled)
+        found: dict[str, str] = {}
+        joined = _join(project, done, found, lambda size: journal.commit(target.name, unit, size, **found))
+    sweep(project.folder)
+    return {
+        "status": "done", **facts, "frames": joined.frames, "run": ran, "duration": round(joined.duration, 3),
+        "copied_packets": joined.packets, "segments": len(done), **found,
+        "notes": [*project.notes, *done[-1]["notes"], *joined.notes],
+        "seconds": round(time.perf_counter() - begin, 3),
+    }  # fmt: skip
+
+
+def _facts(project: Project) -> dict[str, Any]:
+    width, height = project.encoding.size
+    return {
+        "input": str(project.film.path), "output": str(project.target), "width": width, "height": height,
+        "codec": project.encoding.codec, "pixel_format": project.encoding.pixel_format, "crf": project.encoding.crf,
+        "preset": project.encoding.preset, "plan": project.plan.sha256, "engine": project.plan.engine,
+        "precision": project.plan.precision,
+    }  # fmt: skip
+
+
+def _make_segments(
+    project: Project,
+    upscaler: Upscaler,
+    journal: Journal,
+    done: list[dict[str, Any]],
+    on_event: Event,
+    cancelled: Callable[[], bool],
+) -> int:
+    """Make the segments that are missing, appending their facts to ``done``; how many frames the network ran."""
+    maker = _Maker(project, journal, on_event, cancelled, done)
+    try:
+        with closing(_results(project, upscaler, maker.damage, done, cancelled)) as results:
+            maker.results = results
+            maker.step()
+            if maker.waiting is None:
+                raise BadInput(f"{project.film.path}: holds no frames between --start and --end")
+            while maker.waiting is not None:
+                done.append(maker.segment())
+    except Interrupted as error:
+        kept = sum(len(entry["pts"]) for entry in done)
+        raise Interrupted(f"stopped; {kept} frames are kept; run the same command again to continue") from error
+    return maker.ran
+
+
+class _Maker:
+    """Makes one segment after the other from a stream of results."""
+
+    def __init__(
+        self, project: Project, journal: Journal, on_event: Event, cancelled: Callable[[], bool], done: list[dict]
+    ) -> None:
+        self.project, self.journal, self.on_event, self.cancelled, self.done = (
+            project, journal, on_event, cancelled, done,
+        )  # fmt: skip
+        self.damage, self.ran = Damage(), 0
+        self.results: Iterator[Result] = iter(())
+        self.waiting: Result | None = None
+        self.made = self.before = sum(len(entry["pts"]) for entry in done)
+        self.counts = done[-1]["counts"] if done else [0, 0, 0]
+        self.convert = converter(project.film, project.encoding)
+        self.begin = time.monotonic()
+
+    def step(self) -> None:
+        """Take the next result."""
+        self.waiting = next(self.results, None)
+
+    def segment(self) -> dict[str, Any]:
+        """Write the next segment and its line in the journal; the facts of that line."""
+        project, number, facts = self.project, len(self.done), {}
+        path = segment_path(project, number)
+        unit = next(itertools.islice(units(project.plan), number, None))
+
+        def commit(size: int) -> None:
+            self.journal.commit(path.name, unit, size, **facts)
+
+        with atomic_path(path, commit) as temporary:
+            with segment_writer(temporary, project.film, project.encoding, self.convert) as write:
+                shown = self._write(write)
+            written = read_segment(temporary)
+            if len(written.numbers) != len(shown):
+                raise AcutanceError(f"{path}: {len(shown)} frames went in and {len(written.numbers)} came out; "
+                                    "a bug of ours or of libav")  # fmt: skip
+            last = shown[-1]
+            facts |= {
+                "pts": [frame.pts for frame in shown], "end": last.pts + (last.duration or project.film.step),
+                "crc": last.crc, "counts": [a + b for a, b in zip(self.counts, last.counts, strict=True)],
+                "delay": written.delay, "sha256": written.sha256, "last": self.waiting is None,
+                "damage": "", "notes": [],
+            }  # fmt: skip
+            if self.waiting is None:
+                facts |= self._findings(facts["counts"], facts["pts"])
+        return facts
+
+    def _write(self, write: Callable[[np.ndarray], None]) -> list[Frame]:
+        shown: list[Frame] = []
+        while self.waiting is not None and len(shown) < self.project.plan.segment:
+            if self.cancelled():
+                raise Interrupted("stopped")
+            write(self.waiting.rgb)
+            shown.append(replace(self.waiting.frame, rgb=NOTHING))
+            self.ran += self.waiting.run
+            self.waiting = None  # or two results would be in memory while the next is made
+            self.step()
+            self._report()
+        return shown
+
+    def _report(self) -> None:
+        self.made += 1
+        now = self.made - self.before
+        self.on_event({
+            "event": "progress", "input": str(self.project.film.path), "done": self.made,
+            "total": max(self.project.frames, self.made), "rate": now / max(time.monotonic() - self.begin, 1e-6),
+        })  # fmt: skip
+
+    def _findings(self, counts: list[int], pts: list[int]) -> dict[str, Any]:
+        """Damage and remarks, known when all is read."""
+        undecodable, patched, retimed = counts
+        damage = replace(self.damage, undecodable=undecodable, patched=patched)
+        notes = [f"{retimed} frames had no time or ran backwards, and were given one"] if retimed else []
+        times = [time for entry in self.done for time in entry["pts"]] + pts
+        if gaps := missing(times):
+            notes.append(f"{gaps} frames seem to be missing inside: there are gaps between the times")
+        if self.damage.resized:
+            size = f"{self.project.film.width}x{self.project.film.height}"
+            notes.append(f"frames of {', '.join(sorted(self.damage.resized))} were resized to {size} as they came")
+        return {"damage": damage.text(), "notes": notes}
+
+
+def _results(
+    project: Project, upscaler: Upscaler, damage: Damage, done: list[dict[str, Any]], cancelled: Callable[[], bool]
+) -> Generator[Result, None, None]:
+    """Finished frames in order: read and prepared in one thread, enlarged in a second."""
+    plan, depth = project.plan, np.dtype(np.uint16 if project.film.deep else np.uint8)
+    after = (done[-1]["pts"][-1], done[-1]["crc"]) if done else None
+    read = read_frames(project.film, Span(first=plan.first, stop=plan.stop), damage, deinterlace=plan.deinterlace,
+                       after=after, lead=look_back(plan.stabilise_time))  # fmt: skip
+    layout = Layout(3, depth, white(depth))
+
+    def enlarged() -> Iterator[Result]:
+        frames = ahead(prepared(read, plan.stabilise_time, plan.denoise_grain), MOST_AHEAD)
+
+        def run(pictures: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+            for grid in project.grids:
+                engine = upscaler.engine(grid, depth)
+                pictures = enlarge_frames(
+                    pictures, layout, grid, upscaler.model.geometry.scale, engine, cancelled=cancelled
+                )
+            return pictures
+
+        for frame, rgb, ran in once_each(((f, f.rgb) for f in frames), run):
+            yield Result(frame, rgb, ran)
+            del rgb
+
+    height, width = (side * upscaler.model.geometry.scale ** len(project.grids) for side in _size(project))
+    waiting = max(1, min(MOST_AHEAD, AHEAD_BYTES // (height * width * 3 * depth.itemsize)))
+    return ahead(enlarged(), waiting)
+
+
+def _size(project: Project) -> tuple[int, int]:
+    return project.film.height, project.film.width
+
+
+def _join(project: Project, done: list[dict[str, Any]], found: dict[str, str], commit: Callable[[int], None]) -> Joined:
+    """Put the film together beside its final name, read it back, and only then name it. Fills in ``damage``."""
+    pieces = tuple(
+        Piece(segment_path(project, number), tuple(entry["pts"]), entry["delay"]) for number, entry in enumerate(done)
+    )
+    assembly = Assembly(
+        film=project.film, pieces=pieces, companions=project.companions, container=project.plan.container,
+        first=project.plan.first, stop=project.plan.stop, end=done[-1]["end"],
+    )  # fmt: skip
+    needed = sum(piece.path.stat().st_size for piece in pieces)
+    limits.check_room(project.target.parent, needed, "the finished film")
+    with atomic_path(project.target, commit) as temporary:
+        joined = verify(assembly, temporary, join(assembly, temporary))
+        left_out = f"{joined.refused} packets of other streams are too damaged to be copied" if joined.refused else ""
+        found["damage"] = ", ".join(filter(None, [done[-1]["damage"], left_out]))
+    return joined

@@ -1,0 +1,100 @@
+"""Colours of film: known colours through every matrix and range, against the formulas of H.273."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from clips import Clip, make
+
+from acutance.errors import BadInput
+from acutance.files.video_colour import BT709, BT2020, RGB, SMPTE170M, Colour, FromRgb, read_colour, resized, to_rgb
+
+COLOURS = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0), (128, 128, 128), (200, 30, 90)]
+WEIGHTS = {BT709: (0.2126, 0.0722), SMPTE170M: (0.299, 0.114), BT2020: (0.2627, 0.0593)}  # H.273, table 4
+
+
+def colour(matrix: int, full: bool) -> Colour:
+    return Colour(matrix=matrix, full=full, primaries=2, transfer=2, assumed=False)
+
+
+def formula(rgb: tuple[int, ...], matrix: int, full: bool, bits: int) -> list[float]:
+    """Y, Cb, Cr of H.273, equations 19-27, in code values."""
+    kr, kb = WEIGHTS[matrix]
+    r, g, b = (v / 255 for v in rgb)
+    y = kr * r + (1 - kr - kb) * g + kb * b
+    cb, cr = (b - y) / (2 * (1 - kb)), (r - y) / (2 * (1 - kr))
+    step, peak = 2 ** (bits - 8), 2**bits - 1
+    if full:
+        return [y * peak, min(cb * peak + 2 ** (bits - 1), peak), min(cr * peak + 2 ** (bits - 1), peak)]
+    return [(219 * y + 16) * step, (224 * cb + 128) * step, (224 * cr + 128) * step]
+
+
+@pytest.mark.parametrize("matrix", WEIGHTS)
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("bits", [8, 10])
+def test_known_colours(matrix: int, full: bool, bits: int) -> None:
+    kind, depth = (np.uint8, 1) if bits == 8 else (np.uint16, 256)
+    convert = FromRgb("yuv420p" if bits == 8 else "yuv420p10le", colour(matrix, full), (16, 16))
+    for rgb in COLOURS:
+        flat = np.full((16, 16, 3), rgb, kind) * kind(depth)
+        frame = convert(flat)
+        got = [int(np.frombuffer(plane, kind)[0]) for plane in frame.planes]
+        slack = 1 if bits == 8 else 1.5
+        assert np.abs(np.array(got) - formula(rgb, matrix, full, bits)).max() <= slack
+        back = to_rgb(frame, colour(matrix, full), bits > 8, (16, 16))
+        assert np.abs(back[8, 8].astype(int) - flat[8, 8]).max() <= (1.01 if bits == 8 else 256)
+
+
+def test_chroma_lies_at_the_left() -> None:
+    """A slope of colour shows where chroma is sited: H.273's type 0, which decoders assume."""
+    slope = np.zeros((16, 128, 3), np.uint8)
+    slope[:, :, 0] = np.rint(np.linspace(40, 200, 128))
+    slope[:, :, 1:] = 90
+    frame = FromRgb("yuv420p", colour(BT709, False), (128, 16))(slope)
+    red = np.frombuffer(frame.planes[2], np.uint8).reshape(8, -1)[4, 4:60].astype(float)
+    exact = np.array([formula((int(r), 90, 90), BT709, False, 8)[2] for r in slope[0, :, 0]])
+    assert abs(float((red - exact[0::2][4:60]).mean())) < 0.1 < float(((exact[1::2] - exact[0::2]) / 2)[4:60].mean())
+
+
+def test_reduction_is_antialiased_and_keeps_colours() -> None:
+    fine = np.zeros((64, 64, 3), np.uint8)
+    fine[:, ::2] = 255
+    for grey in (resized(fine, (16, 16)), None):
+        if grey is None:
+            frame = FromRgb("yuv444p", colour(BT709, False), (16, 16))(fine)
+            grey = to_rgb(frame, colour(BT709, False), False, (16, 16))
+        assert np.abs(grey[4:12, 4:12].astype(int) - 127).max() <= 3
+
+
+def test_what_a_film_does_not_say_is_assumed_by_its_size(tmp_path: Path) -> None:
+    def said(clip: Clip) -> Colour:
+        path = make(tmp_path / "a.mp4", clip)
+        with av.open(str(path)) as film:
+            return read_colour(path, next(film.decode(video=0)))
+
+    small, large = said(Clip(frames=1)), said(Clip(frames=1, size=(1280, 720)))
+    assert (small.matrix, small.assumed, small.full) == (SMPTE170M, True, False)
+    assert (large.matrix, large.assumed) == (BT709, True)
+    assert said(Clip(frames=1, colour=(2, 1, 1, 1))) == Colour(
+        matrix=BT709, full=True, primaries=1, transfer=1, assumed=False
+    )
+
+
+def test_a_matrix_that_cannot_be_converted_is_refused() -> None:
+    frame = av.VideoFrame(16, 16, "yuv420p")
+    frame.colorspace = 8  # YCgCo
+    with pytest.raises(BadInput, match="matrix 8"):
+        read_colour(Path("a.mkv"), frame)
+
+
+def test_rgb_film_stays_rgb() -> None:
+    rgb = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    frame = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format="gbrp")
+    frame.pts, frame.time_base = 0, Fraction(1, 25)
+    what = read_colour(Path("a.mkv"), frame)
+    assert what.matrix == RGB
+    np.testing.assert_array_equal(to_rgb(frame, what, False, (16, 16)), rgb)
