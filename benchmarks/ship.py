@@ -1,6 +1,8 @@
 """Turn a finished training run into a built-in model with its receipt.
 
 Usage: python benchmarks/ship.py RUN BENCH_FOLDER --name fidelity --about "..."
+A style model has no test sets: without BENCH_FOLDER it takes its scores from what benchmarks/style.py stored,
+python benchmarks/ship.py RUN --name vangogh --scores benchmarks/results/style.json --about "..."
 """
 
 from __future__ import annotations
@@ -25,11 +27,21 @@ from acutance.training.export import export_model
 SETS = ("Set5", "Set14", "BSD100")
 
 
+def style_scores(result: dict) -> dict[str, float]:
+    """What a style model's list entry says."""
+    return {
+        "edge agreement": round(result["edge agreement"], 3),
+        "KID (SqueezeNet) less by": round(result["kid falls by"]["squeeze"], 3),
+        "KID (VGG) less by": round(result["kid falls by"]["vgg19_relu3_4"], 3),
+    }
+
+
 def main() -> None:
     """Export, measure, and export again with the measured scores in the receipt."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
-    parser.add_argument("bench", type=Path)
+    parser.add_argument("bench", type=Path, nargs="?")
+    parser.add_argument("--scores", type=Path, help="a result of benchmarks/style.py")
     parser.add_argument("--name", required=True)
     parser.add_argument("--about", required=True)
     parser.add_argument("--data", required=True, help="The training sets and their licences, in words.")
@@ -47,10 +59,13 @@ def main() -> None:
     export_model(BUILTIN, given.name, recipe.network, recipe.arguments, network, receipt)
     model = read_model(BUILTIN / f"{given.name}.safetensors")
     metrics = {"PSNR-Y": "psnr_y"} | ({"LPIPS": "lpips"} if given.lpips else {})
-    benches = [given.bench / name for name in SETS]
-    for result in evaluate([method_of(model, Settings())], benches, model.geometry.scale, list(metrics.values())):
-        for label, metric in metrics.items():
-            receipt["measured"][f"{result.set} {label}"] = round(result.mean(metric) or 0, 4)
+    if given.scores:
+        receipt["measured"] = style_scores(json.loads(given.scores.read_text()))
+    if given.bench:
+        benches = [given.bench / name for name in SETS]
+        for result in evaluate([method_of(model, Settings())], benches, model.geometry.scale, list(metrics.values())):
+            for label, metric in metrics.items():
+                receipt["measured"][f"{result.set} {label}"] = round(result.mean(metric) or 0, 4)
     export_model(BUILTIN, given.name, recipe.network, recipe.arguments, network, receipt)
     print(json.dumps(receipt, indent=1))
 

@@ -10,16 +10,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["AcutanceError", "Upscaler", "__version__", "upscale"]
+__all__ = ["AcutanceError", "Stylizer", "Upscaler", "__version__", "upscale"]
 
 if TYPE_CHECKING:
-    from acutance.api import Upscaler, upscale
+    from acutance.api import Stylizer, Upscaler, upscale
     from acutance.errors import AcutanceError
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used: importing acutance itself costs nothing."""
-    if name in ("Upscaler", "upscale"):
+    if name in ("Stylizer", "Upscaler", "upscale"):
         from acutance import api
 
         return getattr(api, name)

@@ -1,4 +1,4 @@
-"""The Python API: an upscaler for arrays and files."""
+"""The Python API: an upscaler and a stylizer, for arrays and files."""
 
 from __future__ import annotations
 
@@ -29,6 +29,28 @@ class Upscaler:
 
     def file(self, source: str | Path, target: str | Path) -> dict[str, Any]:
         """Enlarge a picture file in bounded memory; returns what was done. Raises ``AcutanceError``."""
+        return self._pipeline.file(Path(source), Path(target))
+
+
+class Stylizer:
+    """A style model, ready to paint arrays and files at their own size.
+
+    ``model``: a built-in name, a model file or a run folder. ``strength``: from 0, the picture itself, to 1, all
+    paint. ``shrink``: how many times smaller a file becomes first. ``engine``, ``precision`` as for ``Upscaler``.
+    """
+
+    def __init__(self, model: str = "vangogh", **settings: Any) -> None:
+        chosen = pipeline.Settings(verb="stylize", **settings)
+        self._pipeline = pipeline.Upscaler(store.load(str(model)), chosen)
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """Paint ``(H, W)`` or ``(H, W, C)``, C 1 to 4, uint8, uint16 or float32 in [0, 1]; the same comes out, opacity
+        untouched. Raises ``UsageError``."""
+        return self._pipeline.array(np.asarray(image))
+
+    def file(self, source: str | Path, target: str | Path) -> dict[str, Any]:
+        """Paint a picture file in bounded memory; returns what was done, ``seams`` among it. Raises
+        ``AcutanceError``."""
         return self._pipeline.file(Path(source), Path(target))
 
 

@@ -17,6 +17,7 @@ from acutance.cli import (
     remaster,
     reproduce,
     study,
+    stylize,
     train,
     upscale,
 )
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 COMMANDS = {
     upscale.upscale: "Enlarge pictures.",
+    stylize.stylize: "Paint pictures in a style.",
     remaster.remaster: "Enlarge a film.",
     preview.preview: "Show a few seconds of a film before and after.",
     doctor.doctor: "Say what this machine can do.",

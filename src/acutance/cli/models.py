@@ -49,7 +49,8 @@ def models(context: typer.Context, json: Json = False) -> None:
         else:
             scores = "  ".join(_score(key, value) for key, value in row["scores"].items())
             size = path.stat().st_size / 1e6
-            print(f"{name:{wide}} x{row['scale']}  {size:.1f} MB  {row['network']}  {scores}".rstrip())
+            does = f"x{row['scale']}" if row["verb"] == "upscale" else "style"
+            print(f"{name:{wide}} {does:5} {size:.1f} MB  {row['network']}  {scores}".rstrip())
             if row["about"]:
                 print(f"{'':{wide}} {row['about']}")
     if not json:
@@ -62,9 +63,11 @@ def _score(name: str, value: float) -> str:
 
 
 def _row(name: str, facts: dict[str, Any]) -> dict[str, Any]:
+    from acutance.models.model import verb
+
     receipt = facts["receipt"]
     return {
-        "name": name, "network": facts["network"], "scale": facts["geometry"]["scale"],
+        "name": name, "verb": verb(facts["network"]), "network": facts["network"], "scale": facts["geometry"]["scale"],
         "steps": receipt.get("steps"), "scores": receipt.get("measured", {}), "about": receipt.get("about", ""),
     }  # fmt: skip
 
@@ -89,6 +92,13 @@ def show(name: Name, json: Json = False) -> None:
         print(f"\n{card.strip()}")
 
 
+def _work(model: Model) -> str:
+    """What it does to a picture, in words."""
+    if model.verb == "upscale":
+        return f"enlarges {model.geometry.scale} times"
+    return f"paints in a style, in tiles of {model.geometry.tile}" if model.geometry.tile else "paints in a style"
+
+
 def _described(model: Model) -> list[tuple[str, str]]:
     """Label and text of what is known, in lines for people."""
     geometry, receipt = model.geometry, model.receipt
@@ -98,7 +108,7 @@ def _described(model: Model) -> list[tuple[str, str]]:
     rows = [
         ("name", model.name),
         ("network", f"{model.network} ({arguments}), {model.parameters:,} parameters"),
-        ("enlarges", f"{geometry.scale} times; {around}{steps}"),
+        ("does", f"{_work(model)}; {around}{steps}"),
         ("file", f"{model.path}  ({model.path.stat().st_size / 1e6:.1f} MB, SHA-256 {model.sha256[:16]}...)"),
         ("about", receipt.get("about")),
     ]
@@ -232,7 +242,7 @@ def _made(path: Path, json: bool) -> None:
                       "scale": model.geometry.scale})  # fmt: skip
         return
     console.say(f"{path}  {model.network}, x{model.geometry.scale}, {model.parameters:,} parameters")
-    console.say(f"use it with: acutance upscale PICTURE --model {_as_given(path)}")
+    console.say(f"use it with: acutance {model.verb} PICTURE --model {_as_given(path)}")
 
 
 def _as_given(path: Path) -> str:

@@ -25,6 +25,9 @@ def train(
     recipe: Annotated[str, typer.Argument(help="A built-in recipe, or my_recipe.py:function.", show_default=False)],
     data: Annotated[Path, typer.Option(help="A dataset made by acutance prepare.", show_default=False)],
     out: Annotated[Path, typer.Option(help="The run folder; an existing run is continued.", show_default=False)],
+    style: Annotated[
+        Path | None, typer.Option(help="The second dataset, for recipes that carry its look to the first.")
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="Steps in all; default from the recipe.", min=1)] = None,
     from_: Annotated[Path | None, typer.Option("--from", help="Start from this run's or model's weights.")] = None,
     bench: Annotated[Path | None, typer.Option(help="A test set (with HR/) to log; it selects nothing.")] = None,
@@ -37,6 +40,7 @@ def train(
     """Train a network. Stop it any time: the same command continues where it was."""
     if importlib.util.find_spec("torch") is None:
         raise UsageError('training needs torch; install it with: pip install "acutance[train]"')
+    from acutance.models.model import read_facts, verb
     from acutance.training.loop import train as run
 
     progress, leads = console.Progress(), os.environ.get("RANK", "0") == "0"
@@ -61,8 +65,9 @@ def train(
     with console.stoppable() as stopped:
         try:
             model = run(
-                find_recipe(recipe), data=data, out=out, steps=steps, start=from_, valid=valid, bench=bench,
-                features=features, device=device, seed=seed, on_event=on_event, cancelled=lambda: bool(stopped()),
+                find_recipe(recipe), data=data, out=out, style=style, steps=steps, start=from_, valid=valid,
+                bench=bench, features=features, device=device, seed=seed, on_event=on_event,
+                cancelled=lambda: bool(stopped()),
             )  # fmt: skip
         except Interrupted as error:
             raise Interrupted(str(error), stopped() or 2) from None
@@ -71,7 +76,7 @@ def train(
     progress.clear()
     if json:
         console.emit({"event": "done", "model": str(model)})
-    console.say(f"{model}: ready; use it with: acutance upscale PHOTO --model {model}")
+    console.say(f"{model}: ready; use it with: acutance {verb(read_facts(model)['network'])} PHOTO --model {model}")
 
 
 def find_recipe(name: str) -> Recipe:

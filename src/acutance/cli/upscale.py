@@ -13,7 +13,8 @@ from acutance.cli import console
 from acutance.errors import AcutanceError, Interrupted, UsageError
 
 if TYPE_CHECKING:
-    from acutance.pipelines.upscale import Settings
+    from acutance.models.model import Model
+    from acutance.pipelines.settings import Settings
 
 
 def upscale(
@@ -47,13 +48,14 @@ def upscale(
 
     Run the same command again after a stop: what is finished is kept, the rest goes on.
     """
-    from acutance.pipelines.upscale import Settings
+    from acutance.models import dial
+    from acutance.pipelines.settings import Settings
 
     settings = Settings(
         scale=scale,
         width=width,
         height=height,
-        file_format=_format_name(file_format),
+        file_format=format_name(file_format),
         quality=quality,
         engine=engine,  # type: ignore[arg-type]
         precision=precision,  # type: ignore[arg-type]
@@ -62,27 +64,25 @@ def upscale(
         overwrite=overwrite,
         max_megapixels=max_megapixels,
     )
-    if code := _run(inputs, output, (model, texture), recursive, settings, json):
+    if code := run(inputs, output, dial.load(model, texture), recursive, settings, json):
         raise typer.Exit(code)
 
 
-def _format_name(given: str | None) -> str | None:
+def format_name(given: str | None) -> str | None:
+    """A format as the settings call it."""
     name = given and given.lower()
     return {"jpeg": "jpg", "tiff": "tif"}.get(name or "", name)
 
 
-def _run(
-    inputs: list[Path], output: Path | None, model: tuple[str, float], recursive: bool, settings: Settings, json: bool
-) -> int:
-    """Load, plan, run and report; returns the exit code."""
+def run(inputs: list[Path], output: Path | None, model: Model, recursive: bool, settings: Settings, json: bool) -> int:
+    """Plan, run and report; returns the exit code."""
     from acutance.files.memory import return_freed_memory
-    from acutance.models import dial
     from acutance.pipelines.batch import plan_jobs, run_jobs
     from acutance.pipelines.upscale import Upscaler
 
     return_freed_memory()
-    loaded = dial.load(*model)
-    jobs, others, unopened = plan_jobs(inputs, output, settings, loaded.geometry.scale, recursive)
+    upscaler = Upscaler(model, settings)
+    jobs, others, unopened = plan_jobs(inputs, output, settings, model, recursive)
     report = _Report(json)
     for problem in unopened:
         report.failure(problem)
@@ -90,7 +90,7 @@ def _run(
         raise UsageError("no pictures found" + ("" if recursive else "; subfolders need --recursive"))
     with console.stoppable() as stopped:
         try:
-            upscaler, debug = Upscaler(loaded, settings), "--debug" in sys.argv
+            debug = "--debug" in sys.argv
             summary = run_jobs(upscaler, jobs, on_event=report, cancelled=lambda: bool(stopped()), debug=debug)
         except Interrupted as error:
             report.progress.clear()
@@ -120,9 +120,9 @@ class _Report:
         self.progress.clear()
         if event["event"] == "done":
             size = f"{event['width']}x{event['height']}"
-            console.say(
-                f"{event['output']}  {size}  {event['seconds']:.1f} s  ({event['engine']} {event['precision']})"
-            )
+            seams = f", seam ratio {event['seams']:.3f}" if "seams" in event else ""
+            how = f"{event['engine']} {event['precision']}{seams}"
+            console.say(f"{event['output']}  {size}  {event['seconds']:.1f} s  ({how})")
             for note in event["notes"]:
                 console.say(f"  note: {name} {note}")
         elif event["event"] == "failed":

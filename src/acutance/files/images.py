@@ -90,22 +90,25 @@ def sha256_of_all(paths: Iterable[Path]) -> str:
 
 
 @contextlib.contextmanager
-def open_picture(path: Path, *, scratch: Path, max_megapixels: float = limits.MAX_MEGAPIXELS) -> Iterator[Picture]:
+def open_picture(
+    path: Path, *, scratch: Path, max_megapixels: float = limits.MAX_MEGAPIXELS, shrink: float = 1.0
+) -> Iterator[Picture]:
     """Open ``path`` for reading in order. ``scratch``: the file beside which a large picture that
-    cannot be read in order is unpacked; the unpacked copy is removed on every exit.
+    cannot be read in order is unpacked; the unpacked copy is removed on every exit. ``shrink``: hand it
+    out this many times smaller, antialiased.
 
     Raises ``BadInput`` (unreadable, unknown) or ``OverLimit`` (too many pixels).
     """
     with contextlib.ExitStack() as stack:
         with _as_input_errors(path):
-            picture = _opened(path, scratch, max_megapixels, stack)
+            picture = _opened(path, scratch, max_megapixels, shrink, stack)
         try:
             yield picture
         finally:
             picture.close()
 
 
-def _opened(path: Path, scratch: Path, max_megapixels: float, stack: contextlib.ExitStack) -> Picture:
+def _opened(path: Path, scratch: Path, max_megapixels: float, shrink: float, stack: contextlib.ExitStack) -> Picture:
     header = _header(path)
     limits.check_input_pixels(path, header.width, header.height, max_megapixels)
     fields = metadata.of(header)
@@ -116,9 +119,9 @@ def _opened(path: Path, scratch: Path, max_megapixels: float, stack: contextlib.
 
     def decode() -> VipsImage:
         image = load(path) if in_order else stack.enter_context(_unpacked(path, header, scratch))
-        return standards.standard(image, orientation)
+        return standards.shrunk(standards.standard(image, orientation), shrink)
 
-    coming = standards.standard(header, orientation)
+    coming = standards.shrunk(standards.standard(header, orientation), shrink)
     return Picture(
         path=path, width=coming.width, height=coming.height, bands=coming.bands,
         depth=standards.DEPTHS[coming.format], fields=fields,

@@ -72,3 +72,24 @@ def bled(image: VipsImage) -> VipsImage:
     filled = (alpha == 0).ifthenelse((spread > 1e-6).ifthenelse(near, colour), colour)
     filled = filled.rint() if image.format != "float" else filled
     return filled.cast(image.format).bandjoin(alpha).copy(interpretation=image.interpretation)
+
+
+def reduced(image: VipsImage, width: int, height: int) -> VipsImage:
+    """Antialiased reduction to exactly ``width`` x ``height`` (Lanczos, three lobes)."""
+    depth, alpha = image.format, image.hasalpha()
+    peak = {"uchar": 255, "ushort": 65535}.get(depth, 1)
+    if alpha:
+        image = image.premultiply(max_alpha=peak)
+    image = image.resize(width / image.width, vscale=height / image.height, kernel="lanczos3")
+    if alpha:
+        image = image.unpremultiply(max_alpha=peak)
+    if image.format == depth:
+        return image
+    return (image.rint() if depth != "float" else image).cast(depth)
+
+
+def shrunk(image: VipsImage, factor: float) -> VipsImage:
+    """``image`` ``factor`` times smaller, at least one pixel a side."""
+    if factor == 1:
+        return image
+    return reduced(image, max(1, round(image.width / factor)), max(1, round(image.height / factor)))

@@ -16,6 +16,7 @@ import pyvips
 from acutance.errors import DiskFull, ResourceError
 from acutance.files import limits, metadata
 from acutance.files.atomic import atomic_path
+from acutance.files.standard import reduced
 from acutance.files.strips import StripSource
 from acutance.files.vips import VipsImage, reason
 
@@ -110,7 +111,7 @@ def _failed(path: Path, failure: list[Exception]) -> ResourceError:
 def _encoded(image: VipsImage, target: Target) -> VipsImage:
     """The strips' image with final size, the depth the format holds, and the metadata."""
     if (target.final_width, target.final_height) != (image.width, image.height):
-        image = _reduced(image, target.final_width, target.final_height)
+        image = reduced(image, target.final_width, target.final_height)
     image = _fitting_depth(image, target)
     if target.file_format == "jpg" and image.hasalpha():
         image = image.flatten(background=255)
@@ -119,20 +120,6 @@ def _encoded(image: VipsImage, target: Target) -> VipsImage:
         if name not in ("xres", "yres"):
             image.set_type(kind, name, value)
     return image
-
-
-def _reduced(image: VipsImage, width: int, height: int) -> VipsImage:
-    """Antialiased reduction to exactly ``width`` x ``height`` (Lanczos, three lobes)."""
-    depth, alpha = image.format, image.hasalpha()
-    peak = {"uchar": 255, "ushort": 65535}.get(depth, 1)
-    if alpha:
-        image = image.premultiply(max_alpha=peak)
-    image = image.resize(width / image.width, vscale=height / image.height, kernel="lanczos3")
-    if alpha:
-        image = image.unpremultiply(max_alpha=peak)
-    if image.format == depth:
-        return image
-    return (image.rint() if depth != "float" else image).cast(depth)
 
 
 def _fitting_depth(image: VipsImage, target: Target) -> VipsImage:

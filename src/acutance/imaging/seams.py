@@ -23,21 +23,21 @@ class Seams:
 
     def add(self, strip: np.ndarray) -> None:
         """The next rows, ``(h, W)`` or ``(h, W, C)``."""
-        whole = strip.dtype.kind in "ui"  # integers are compared exactly, and faster
-        strip = strip.astype(np.int32 if whole else np.float32)
-        across = np.abs(np.diff(strip, axis=1))
+        across = _apart(strip[:, 1:], strip[:, :-1])
         at = [c - 1 for c in self._columns if 0 < c < strip.shape[1]]
         self._note(across, across[:, at])
-        joined = np.concatenate([self._last[None], strip]) if self._height else strip
-        first = self._height - 1 if self._height else 0
-        down = np.abs(np.diff(joined, axis=0))
-        rows = [r - 1 - first for r in self._rows if 0 <= r - 1 - first < len(down)]
+        down = _apart(strip[1:], strip[:-1])
+        rows = [r - 1 - self._height for r in self._rows if 0 <= r - 1 - self._height < len(down)]
         self._note(down, down[rows])
-        self._height, self._last = self._height + len(strip), strip[-1]
+        if self._height:
+            between = _apart(strip[0], self._last)
+            self._note(between, between if self._height in self._rows else between[:0])
+        self._height, self._last = self._height + len(strip), np.array(strip[-1])
 
     def _note(self, everything: np.ndarray, borders: np.ndarray) -> None:
         """Add differences, of which ``borders`` cross one."""
-        total, crossing = everything.sum(dtype=np.float64), borders.sum(dtype=np.float64)
+        kind = np.int64 if everything.dtype.kind == "u" else np.float64
+        total, crossing = everything.sum(dtype=kind), borders.sum(dtype=kind)
         self._sums += (total - crossing, crossing)
         self._counts += (everything.size - borders.size, borders.size)
 
@@ -48,6 +48,13 @@ class Seams:
             return 1.0
         elsewhere, borders = self._sums / self._counts
         return float(borders / elsewhere) if elsewhere else float("inf")
+
+
+def _apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """|one - other|, of unsigned integers without a larger type."""
+    if one.dtype.kind == "u":
+        return np.maximum(one, other) - np.minimum(one, other)
+    return np.abs(one.astype(np.float64) - other)
 
 
 def seam_ratio(image: np.ndarray, tile: int) -> float:

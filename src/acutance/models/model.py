@@ -11,7 +11,7 @@ import json
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -25,6 +25,8 @@ MAX_HEADER = 4 << 20
 FACTS = {"name": str, "network": str, "arguments": dict, "geometry": dict, "graph": dict, "receipt": dict,
          "weights_sha256": str}  # fmt: skip
 HALF_ABOVE = 8 << 20  # bytes of float32 weights from which a file stores float16
+STYLIZERS = ("tile_unet", "painter")  # networks that paint a picture in a style; the others enlarge
+Verb = Literal["upscale", "stylize"]
 Argument = int | float  # of a network: a size, a width, a switch
 LARGEST_ARGUMENT = 1024
 DTYPES = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
@@ -37,7 +39,8 @@ class Geometry:
     ``scale``: output pixels per input pixel. ``halo``: receptive radius in input pixels; None means
     global statistics, so the whole image must be run at once. ``multiple``: tile origins and sizes
     are multiples of it. ``tile``: a fixed input size, or None. ``overlap``: input pixels over which
-    fixed tiles are blended. ``channels``: bands in and out.
+    fixed tiles are blended. ``channels``: bands in and out. ``ground``: levels of 255 of the grain that is
+    added to the picture first (``imaging.ground``), so that even areas can be painted.
     """
 
     scale: int
@@ -46,10 +49,11 @@ class Geometry:
     tile: int | None = None
     overlap: int = 0
     channels: int = 3
+    ground: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what no network can be."""
-        sizes = {"scale": (1, 16), "multiple": (1, 256), "overlap": (0, 1024), "channels": (3, 3)}
+        sizes = {"scale": (1, 16), "multiple": (1, 256), "overlap": (0, 1024), "channels": (3, 3), "ground": (0, 64)}
         sizes |= {"halo": (0, 1024)} if self.halo is not None else {}
         sizes |= {"tile": (8, 8192)} if self.tile is not None else {}
         for name, (least, most) in sizes.items():
@@ -79,6 +83,20 @@ class Model:
     def parameters(self) -> int:
         """Number of weights."""
         return sum(tensor.size for tensor in self.weights.values())
+
+    @property
+    def verb(self) -> Verb:
+        """The command it is for."""
+        return verb(self.network)
+
+
+def verb(network: str) -> Verb:
+    """The command that a model of ``network`` is for.
+
+    >>> verb("painter"), verb("compact")
+    ('stylize', 'upscale')
+    """
+    return "stylize" if network in STYLIZERS else "upscale"
 
 
 def read_facts(path: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from acutance.networks.face import FaceGenerator
 from acutance.networks.msrresnet import MSRResNet
 from acutance.networks.rrdb import RRDBNet
 from acutance.networks.srresnet import SRResNet, TensorlayerSRResNet
+from acutance.networks.stylizer import Painter, TileUNet
 from acutance.networks.unet import AdditiveUNet
 
 NETWORKS = {
@@ -19,4 +20,6 @@ NETWORKS = {
     "msrresnet": MSRResNet,
     "unet": AdditiveUNet,
     "face": FaceGenerator,
+    "tile_unet": TileUNet,
+    "painter": Painter,
 }

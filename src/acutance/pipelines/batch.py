@@ -12,8 +12,10 @@ from typing import Any
 from acutance.errors import AcutanceError, BadModel, DiskFull, Interrupted, ResourceError, UsageError
 from acutance.files import limits
 from acutance.files.atomic import resource_error
+from acutance.models.model import Model
 from acutance.pipelines.journal import Journal
-from acutance.pipelines.upscale import Event, Settings, Upscaler
+from acutance.pipelines.settings import Settings
+from acutance.pipelines.upscale import Event, Upscaler
 
 READABLE = {*limits.SUFFIX_FORMATS, ".gif", ".heic", ".heif"}
 
@@ -46,15 +48,15 @@ class Summary:
 
 
 def plan_jobs(
-    inputs: list[Path], output: Path | None, settings: Settings, model_scale: int, recursive: bool
+    inputs: list[Path], output: Path | None, settings: Settings, model: Model, recursive: bool
 ) -> tuple[list[Job], int, list[AcutanceError]]:
     """The jobs of a command, how many files in its folders are no pictures, and what cannot be opened.
 
-    A file goes to ``NAME_x4.EXT`` beside it, or to ``output`` (a file name, or a folder where it keeps
-    its name). A folder's tree is mirrored in ``output`` or in ``FOLDER_x4``. Raises ``UsageError`` for a
-    single input that does not exist and for two inputs that would become one file.
+    A file goes to ``NAME_x4.EXT`` (painted: ``NAME_MODEL.EXT``) beside it, or to ``output`` (a file name, or
+    a folder where it keeps its name). A folder's tree is mirrored in ``output`` or in ``FOLDER_x4``. Raises
+    ``UsageError`` for a single input that does not exist and for two inputs that would become one file.
     """
-    ending = label(settings, model_scale)
+    ending = f"_{model.name}" if settings.verb == "stylize" else label(settings, model.geometry.scale)
     jobs: list[Job] = []
     others = 0
     unopened: list[AcutanceError] = []

@@ -31,7 +31,7 @@ class Plan(Canonical):
     """One picture's way through: ``input`` and ``model`` are SHA-256; sizes in pixels.
 
     ``passes``: the tile ``(height, width)`` of every run of the model; ``size``: the final width and
-    height; ``back_project``: iterations after each pass.
+    height; ``back_project``: iterations after each pass; ``strength``, ``shrink``: of painted pictures.
     """
 
     input: str
@@ -45,6 +45,8 @@ class Plan(Canonical):
     file_format: str
     quality: int
     back_project: int = 0
+    strength: float = 1.0
+    shrink: float = 1.0
     version: int = VERSION
 
 

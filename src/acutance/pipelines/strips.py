@@ -10,6 +10,7 @@ import numpy as np
 
 from acutance.engines import Engine
 from acutance.errors import Interrupted
+from acutance.imaging.ground import on_ground
 from acutance.imaging.tiling import Grid
 from acutance.pipelines.assemble import Assembler
 
@@ -67,13 +68,15 @@ def upscale_strips(
     scale: int,
     engine: Engine,
     *,
+    ground: int = 0,
     on_tile: Callable[[int], None] = lambda done: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[np.ndarray]:
     """Yield the strips of the enlarged picture, ``(rows, s width, bands)`` in the picture's depth.
 
     Every tile's colour goes through the network as RGB (grey as three equal bands); opacity goes
-    through it as grey, unless it is the same all over the tile.
+    through it as grey, unless it is the same all over the tile. ``ground``: levels of grain added to
+    the colour first, see ``imaging.ground``.
     """
     plans: deque[tuple[bool, np.ndarray | None]] = deque()
 
@@ -89,6 +92,8 @@ def upscale_strips(
                 colour = tile[:, :, :-1] if opacity is not None else tile
                 constant = opacity is not None and bool((opacity == opacity[0, 0]).all())
                 plans.append((constant, opacity))
+                if ground:
+                    colour = on_ground(colour, row.start, column.start, ground, layout.peak)
                 yield to_network(colour, layout)
                 if opacity is not None and not constant:
                     yield to_network(opacity, layout)

@@ -6,15 +6,15 @@ import contextlib
 import functools
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from acutance import engines
-from acutance.engines import Engine, EngineName, Precision
+from acutance.engines import Engine
 from acutance.errors import UsageError
 from acutance.files import images, limits, standard, writing
 from acutance.files.atomic import sweep, temporary_beside
@@ -23,93 +23,31 @@ from acutance.models.model import Model
 from acutance.pipelines.journal import Journal
 from acutance.pipelines.plan import Plan, units
 from acutance.pipelines.projection import projected_strips
-from acutance.pipelines.strips import Layout, peak_of
+from acutance.pipelines.settings import Settings, final_size, passes_needed
+from acutance.pipelines.strips import Layout, Rows, peak_of
+from acutance.pipelines.stylize import Painted
 
 TILE = 288  # pixels a side: about what the processor's caches like, halo included
+STYLE_TILE = 800  # of networks that paint: most of them works at a quarter of the size or less
 STRIP_BYTES = 32 << 20  # a strip of the result, so that memory does not grow with the picture
-MAX_SCALE = 16.0
-MAX_ITERATIONS = 100  # of back-projection
 Event = Callable[[dict[str, Any]], None]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What to make of a picture. One of ``scale``, ``width`` and ``height`` (pixels) at most; the
-    model's own scale if none. ``quality``: 1..100 for jpg, webp, avif. ``tile``: 0 chooses.
-    ``back_project``: iterations after each pass that make the result shrink to its input again."""
-
-    scale: float | None = None
-    width: int | None = None
-    height: int | None = None
-    file_format: str | None = None
-    quality: int = 90
-    engine: EngineName = "auto"
-    precision: Precision = "auto"
-    tile: int = 0
-    back_project: int = 0
-    overwrite: bool = False
-    max_megapixels: float = limits.MAX_MEGAPIXELS
-
-    def __post_init__(self) -> None:
-        """Refuse contradictions before any work."""
-        sizes = [v for v in (self.scale, self.width, self.height) if v is not None]
-        if len(sizes) > 1:
-            raise UsageError("give one of --scale, --width and --height")
-        if self.scale is not None and not 0 < self.scale <= MAX_SCALE:
-            raise UsageError(f"--scale {self.scale:g}: expected a number above 0 and up to {MAX_SCALE:g}")
-        if any(side is not None and side < 1 for side in (self.width, self.height)):
-            raise UsageError("--width and --height are in pixels and at least 1")
-        if not 1 <= self.quality <= 100:
-            raise UsageError(f"--quality {self.quality}: expected 1 to 100")
-        if self.file_format is not None and self.file_format not in limits.FORMATS:
-            raise UsageError(f"--format {self.file_format}: expected one of {', '.join(limits.FORMATS)}")
-        if not self.max_megapixels > 0:
-            raise UsageError(f"--max-megapixels {self.max_megapixels:g}: expected a number above 0")
-        if self.tile < 0:
-            raise UsageError("--tile is in pixels; 0 chooses")
-        if not 0 <= self.back_project <= MAX_ITERATIONS:
-            raise UsageError(
-                f"--back-project {self.back_project}: expected 0 (off) to {MAX_ITERATIONS}; ESRGAN used 20"
-            )
-
-
-def final_size(width: int, height: int, model_scale: int, settings: Settings) -> tuple[int, int]:
-    """Width and height of the result, in pixels.
-
-    >>> final_size(100, 50, 4, Settings()), final_size(100, 50, 4, Settings(width=250))
-    ((400, 200), (250, 125))
-    """
-    scale = settings.scale or float(model_scale)
-    if settings.width:
-        scale = settings.width / width
-    elif settings.height:
-        scale = settings.height / height
-    if scale > MAX_SCALE:
-        raise UsageError(f"a size {scale:.2f} times the input is asked for; the most is {MAX_SCALE:g} times")
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return (settings.width or size[0], settings.height or size[1])
-
-
-def passes_needed(width: int, height: int, size: tuple[int, int], model_scale: int) -> int:
-    """How often the model must run until its result is no smaller than ``size``."""
-    ratio = max(size[0] / width, size[1] / height)
-    if model_scale == 1 or ratio <= model_scale:
-        return 1
-    return math.ceil(math.log(ratio, model_scale) - 1e-9)
-
-
 def tile_grid(width: int, height: int, model: Model, wanted: int = 0, pixel_bytes: int = 3) -> Grid:
-    """The tiles of one pass: near ``TILE`` square, flatter for wide pictures so that a strip of the
+    """The tiles of one pass: near ``TILE`` (or ``STYLE_TILE``) square, flatter for wide pictures so that a strip of the
     result, of ``pixel_bytes`` a pixel, stays under ``STRIP_BYTES``."""
     geometry = model.geometry
     halo, multiple = geometry.halo, geometry.multiple
     margin = ceil_to(2 * (halo or 0) + geometry.overlap, multiple)
+    if wanted and geometry.tile and wanted != geometry.tile:
+        raise UsageError(f"--tile {wanted}: {model.name} works on tiles of {geometry.tile} only; leave it out")
     if wanted and wanted < margin + multiple:
         raise UsageError(f"--tile {wanted}: {model.name} needs at least {margin + multiple}")
     rows_allowed = STRIP_BYTES // (width * pixel_bytes * geometry.scale**2)
     least = margin + max(32, multiple)
-    tall = wanted or max(min(TILE, rows_allowed + margin), least)
-    wide = wanted or (TILE + TILE * TILE // tall) // 2  # less area when flat: wide rows need memory elsewhere
+    usual = STYLE_TILE if model.verb == "stylize" else TILE
+    tall = wanted or max(min(usual, rows_allowed + margin), least)
+    wide = wanted or (usual + usual * usual // tall) // 2  # less area when flat: wide rows need memory elsewhere
     wide = max(wide, wanted or least)
     common: dict[str, Any] = {
         "halo": halo, "multiple": multiple, "fixed": geometry.tile, "overlap": geometry.overlap,
@@ -124,6 +62,9 @@ class Upscaler:
 
     def __init__(self, model: Model, settings: Settings | None = None) -> None:
         self.model, self.settings = model, settings or Settings()
+        if model.verb != self.settings.verb:
+            does = "paints pictures in a style" if model.verb == "stylize" else "enlarges pictures"
+            raise UsageError(f"{model.name} {does}; use it with: acutance {model.verb} --model {model.name}")
         if self.settings.back_project and model.geometry.scale == 1:
             raise UsageError(
                 f"--back-project: {model.name} does not enlarge, so nothing could be compared; leave it out"
@@ -164,10 +105,11 @@ class Upscaler:
         if bands in (2, 4):
             pixels = standard.bled_array(pixels)
         grid = tile_grid(width, height, self.model, self.settings.tile)
-        engine, scale = self.engine(grid, depth), self.model.geometry.scale
-        iterations = self.settings.back_project
-        strips = projected_strips(lambda top, bottom: pixels[top:bottom], layout, grid, scale, engine, iterations)
-        result = np.concatenate(list(strips))
+        engine = self.engine(grid, depth)
+        if self.settings.shrink != 1:
+            raise UsageError("arrays keep their size; shrink is for files only")
+        rows = self._made(lambda top, bottom: pixels[top:bottom], layout, grid, engine)
+        result = np.concatenate(list(rows))
         return result[:, :, 0] if image.ndim == 2 else result
 
     def file(
@@ -188,8 +130,8 @@ class Upscaler:
         begin = time.perf_counter()
         file_format = _check_target(source, target, self.settings.file_format)
         sweep(target)
-        limit = self.settings.max_megapixels
-        with images.open_picture(source, scratch=target, max_megapixels=limit) as picture:
+        limit, shrink = self.settings.max_megapixels, self.settings.shrink
+        with images.open_picture(source, scratch=target, max_megapixels=limit, shrink=shrink) as picture:
             plan, size, grids = self._plan(picture, source, file_format)
             (unit,) = units(plan)
             facts: dict[str, Any] = {
@@ -208,7 +150,8 @@ class Upscaler:
             ]
             limits.check_output_size(target, plan.file_format, *size)
             commit = functools.partial(journal.commit, target.name, unit)
-            self._run(picture, target, plan, grids, _reporter(on_event, source, grids), cancelled, commit)
+            found = self._run(picture, target, plan, grids, _reporter(on_event, source, grids), cancelled, commit)
+        facts |= {} if found is None else {"seams": round(found, 4)}
         seconds = round(time.perf_counter() - begin, 3)
         return {"status": "done", **facts, "seconds": seconds, "notes": notes}
 
@@ -227,6 +170,7 @@ class Upscaler:
             input=images.sha256(source), model=self.model.sha256, passes=tuple(g.tile for g in grids),
             halo=self.model.geometry.halo, batch=1, engine=engine, precision=precision, size=size,
             file_format=file_format, quality=settings.quality, back_project=settings.back_project,
+            strength=settings.strength, shrink=settings.shrink,
         )  # fmt: skip
         return plan, size, grids
 
@@ -239,8 +183,9 @@ class Upscaler:
         on_tile: Callable[[int, int], None],
         cancelled: Callable[[], bool],
         commit: Callable[[int], None],
-    ) -> None:
-        """Every pass reads the picture before it; all but the last go to an unpacked file beside."""
+    ) -> float | None:
+        """Every pass reads the picture before it; all but the last go to an unpacked file beside. Returns the
+        seam ratio of a painted picture."""
         scale, peak = self.model.geometry.scale, peak_of(np.dtype(picture.depth), picture.highest())
         with contextlib.ExitStack() as cleanup:
             for number, grid in enumerate(grids):
@@ -260,16 +205,25 @@ class Upscaler:
                 )  # fmt: skip
                 engine = self.engine(grid, depth)
                 with writing.picture_writer(destination, commit if last else None) as write:
-                    strips = projected_strips(
-                        picture.rows, layout, grid, scale, engine, plan.back_project,
+                    made = self._made(
+                        picture.rows, layout, grid, engine,
                         on_tile=lambda done, number=number: on_tile(number, done), cancelled=cancelled,
                     )  # fmt: skip
-                    for strip in strips:
+                    for strip in made:
                         write(strip)
                         del strip  # or two would be in memory while the next is made
                 if not last:
                     again = cleanup.enter_context(images.open_picture(out, scratch=target, max_megapixels=math.inf))
                     picture = replace(again, fields=picture.fields)
+        return made.seams.ratio if isinstance(made, Painted) else None
+
+    def _made(self, rows: Rows, layout: Layout, grid: Grid, engine: Engine, **options: Any) -> Iterable[np.ndarray]:
+        """The strips of the result, as the settings ask."""
+        settings, geometry = self.settings, self.model.geometry
+        if settings.verb == "stylize":
+            options["ground"] = geometry.ground
+            return Painted(rows, layout, grid, engine, settings.strength, options)
+        return projected_strips(rows, layout, grid, geometry.scale, engine, settings.back_project, **options)
 
 
 def _check_target(source: Path, target: Path, wanted: str | None) -> str:

@@ -92,7 +92,7 @@ class PairedCrops:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be cut."""
-        _whole(self, ("scale", "patch", "batch", "candidates"))
+        check_whole(self, ("scale", "patch", "batch", "candidates"))
         if self.patch % self.scale:
             raise ValueError(f"patch={self.patch}: not a multiple of scale={self.scale}")
 
@@ -113,7 +113,7 @@ class PairedCrops:
                 found.append((np.asarray(pack.lr_picture(item)[rows, columns]), hr))
                 continue
             wide = padded(pack.picture(item), top, left, (height, width), self.degrade.margin(scale))
-            lr = self.degrade(_levels([wide], torch.device("cpu")), [generator(0, number)], scale)[0]
+            lr = self.degrade(as_levels([wide], torch.device("cpu")), [generator(0, number)], scale)[0]
             found.append((_picture(lr), hr))
         return found
 
@@ -173,11 +173,11 @@ class CropSampler:
 
     def batch(self, samples: Sequence[Sample], device: torch.device) -> Batch:
         """See ``Sampler``."""
-        wide, m = _levels([s.hr for s in samples], device), self.margin
+        wide, m = as_levels([s.hr for s in samples], device), self.margin
         hr = trim(wide, m) / 255
         sharp = trim(unsharp(wide), m) / 255 if self.crops.sharpen else None
         if self.crops.degrade is None:
-            lr = _levels([s.lr for s in samples if s.lr is not None], device) / 255
+            lr = as_levels([s.lr for s in samples if s.lr is not None], device) / 255
         else:
             lr = self.crops.degrade(wide, [s.random for s in samples], self.crops.scale)
         return Batch(lr=lr, hr=hr, sharp=sharp)
@@ -194,7 +194,7 @@ class WholePictures:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be made."""
-        _whole(self, ("scale", "size", "batch"))
+        check_whole(self, ("scale", "size", "batch"))
 
     def sampler(self, pack: Pack, seed: int) -> WholeSampler:
         """See ``Loader``."""
@@ -228,11 +228,12 @@ class WholeSampler:
 
     def batch(self, samples: Sequence[Sample], device: torch.device) -> Batch:
         """See ``Sampler``."""
-        lr = _levels([s.lr for s in samples if s.lr is not None], device)
-        return Batch(lr=lr / 255, hr=_levels([s.hr for s in samples], device) / 255)
+        lr = as_levels([s.lr for s in samples if s.lr is not None], device)
+        return Batch(lr=lr / 255, hr=as_levels([s.hr for s in samples], device) / 255)
 
 
-def _whole(loader: object, names: Sequence[str]) -> None:
+def check_whole(loader: object, names: Sequence[str]) -> None:
+    """Refuse sizes that are no whole numbers of at least 1."""
     for name in names:
         value = getattr(loader, name)
         if type(value) is not int or value < 1:
@@ -252,7 +253,8 @@ def padded(picture: Picture, top: int, left: int, size: tuple[int, int], margin:
     return np.pad(picture[y0:y1, x0:x1], pads, mode="symmetric")
 
 
-def _levels(pictures: Sequence[Picture], device: torch.device) -> Tensor:
+def as_levels(pictures: Sequence[Picture], device: torch.device) -> Tensor:
+    """uint8 ``(H, W, 3)`` pictures of equal size as one float batch ``(N, 3, H, W)`` in 0..255."""
     return torch.from_numpy(np.stack(pictures)).to(device).permute(0, 3, 1, 2).float()
 
 

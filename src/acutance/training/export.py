@@ -141,7 +141,10 @@ def export_model(
     Geometry comes from the module. Over ``HALF_ABOVE`` bytes, tensors of two and more axes are stored as fp16.
     """
     multiple = getattr(weights, "multiple", 1)
-    geometry = Geometry(scale=weights.scale, halo=weights.halo, multiple=multiple)  # type: ignore[arg-type]
+    geometry = Geometry(
+        scale=weights.scale, halo=weights.halo, multiple=multiple, tile=getattr(weights, "tile", None),  # type: ignore[arg-type]
+        overlap=getattr(weights, "overlap", 0), ground=getattr(weights, "ground", 0),
+    )  # fmt: skip
     tensors = {key: tensor.detach().float().cpu().numpy() for key, tensor in stored(weights).items()}
     file, sha256 = graph_beside(folder, network, arguments, tensors)
     facts = {

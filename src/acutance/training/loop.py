@@ -24,6 +24,7 @@ from acutance.training.pack import Pack, Picture
 from acutance.training.recipe import Recipe
 from acutance.training.run import load_start, open_run, write_json
 from acutance.training.step import State, build, check_network, step
+from acutance.training.style_validation import StyleValidation
 from acutance.training.validate import Validation
 
 MAX_BAD_STEPS = 10  # in a row, before a run goes back to its last checkpoint
@@ -36,6 +37,7 @@ def train(
     *,
     data: Path,
     out: Path,
+    style: Path | None = None,
     steps: int | None = None,
     start: Path | None = None,
     valid: Path | None = None,
@@ -49,7 +51,8 @@ def train(
     """Run ``recipe`` on the dataset ``data`` in the folder ``out``; returns the final model file.
 
     An existing run of the same recipe, data and seed is continued. ``start``: a model or run whose
-    generator it begins with. ``valid``: a dataset to validate on instead of the pictures held out of
+    generator it begins with. ``style``: the second dataset, for recipes that carry its look to the first.
+    ``valid``: a dataset to validate on instead of the pictures held out of
     ``data``. ``bench``: a test set that is logged and never selects anything. ``features``: the weights
     of the feature network, where the recipe needs one. Raises ``Interrupted`` after a checkpoint when
     cancelled.
@@ -64,7 +67,7 @@ def train(
                 f"{recipe.name}: a batch of {recipe.data.batch} cannot be shared by {parallel.place()[1]} processes"
             )
         # Everything that can be wrong is looked at before the run folder is made.
-        pack = Pack(data)
+        pack = _pack(recipe, data, style, bench)
         held_out = _held_out(recipe, pack, valid)
         network = _features(recipe, features, Terms(option="ACUTANCE_WEIGHTS", on_event=on_event, cancelled=cancelled))
         torch.manual_seed(seed)
@@ -78,9 +81,7 @@ def train(
             _resume(state, run, recipe, steps, on_event)
             _remark(recipe, state, pack, start, steps, on_event)
             log = Log(run if parallel.leads() else None, recipe, state.step, steps, on_event)
-            validation = Validation(held_out, bench, recipe.data.scale, run, log.board) if parallel.leads() else None
-            if validation and validation.without:
-                on_event({"event": "note", "text": f"validation goes without LPIPS: {validation.without}"})
+            validation = _validation(held_out, bench, recipe, pack, run, log) if parallel.leads() else None
             stream = batches(sampler, recipe.data.batch, state.draws, target, parallel.place())
             _run(state, stream, recipe, run, steps, log, validation, cancelled)
             if parallel.leads():
@@ -88,9 +89,38 @@ def train(
             return run / f"{recipe.name}.safetensors"
 
 
+def _pack(recipe: Recipe, data: Path, style: Path | None, bench: Path | None) -> Pack:
+    """The dataset, or both of a recipe that learns from two."""
+    if not getattr(recipe.data, "two_sets", False):
+        if style is not None:
+            raise UsageError(f"--style {style}: {recipe.name} learns from one dataset; leave it out")
+        return Pack(data)
+    if style is None:
+        raise UsageError(
+            f"{recipe.name} carries the look of a second dataset to the first; name it with --style PAINTINGS "
+            "(made by: acutance prepare)"
+        )
+    if style.resolve() == data.resolve():
+        raise UsageError(f"--style {style}: is the dataset of --data itself; give the paintings")
+    if bench is not None:
+        raise UsageError(f"--bench {bench}: {recipe.name} has no originals to compare with; leave it out")
+    return Pack(data, Pack(style))
+
+
+def _validation(
+    held_out: list[tuple[Picture, Picture]], bench: Path | None, recipe: Recipe, pack: Pack, run: Path, log: Log
+) -> Validation | StyleValidation:
+    if pack.style is not None:
+        return StyleValidation([photograph for photograph, _ in held_out], pack.style, run, log.board)
+    validation = Validation(held_out, bench, recipe.data.scale, run, log.board)
+    if validation.without:
+        log.on_event({"event": "note", "text": f"validation goes without LPIPS: {validation.without}"})
+    return validation
+
+
 def _run(
     state: State, stream: Iterator[Batch], recipe: Recipe, run: Path, steps: int, log: Log,
-    validation: Validation | None, cancelled: Callable[[], bool],
+    validation: Validation | StyleValidation | None, cancelled: Callable[[], bool],
 ) -> None:  # fmt: skip
     """Step until ``steps``, with what has to happen between steps."""
     target = next(state.average.parameters()).device

@@ -15,9 +15,10 @@ Picture = np.ndarray  # uint8 (H, W, 3)
 
 
 class Pack:
-    """A packed dataset, memory-mapped. ``train`` and ``valid`` list its pictures."""
+    """A packed dataset, memory-mapped. ``train`` and ``valid`` list its pictures. ``style``: the second set of a
+    recipe that carries the look of one set to another; then ``sha256`` stands for both."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, style: Pack | None = None) -> None:
         path = folder / "manifest.json"
         if not path.exists():
             raise UsageError(f"{folder}: no dataset here; make one with: acutance prepare PHOTOS -o {folder}")
@@ -26,7 +27,9 @@ class Pack:
         if manifest.get("format") != FORMAT:
             raise BadInput(f"{path}: dataset format {manifest.get('format')}, this version reads {FORMAT}")
         self.folder = folder
-        self.sha256 = hashlib.sha256(text).hexdigest()
+        self.sha256, self.style = hashlib.sha256(text).hexdigest(), style
+        if style is not None:
+            self.sha256 = hashlib.sha256(f"{self.sha256} {style.sha256}".encode()).hexdigest()
         self.shards = []
         for shard in manifest["shards"]:
             file = folder / shard["name"]

@@ -15,11 +15,12 @@ GAP = 4  # pixels between cells
 WHITE, INK = 255, 64
 Crop = tuple[np.ndarray, np.ndarray]
 
-# Seven rows of five pixels each, a byte a row: the letters of the four headings.
+# Seven rows of five pixels each, a byte a row: the letters of the headings.
 LETTERS = {
-    "B": "1e11111e11111e", "C": "0f10101010100f", "H": "1111111f111111", "I": "1f04040404041f",
-    "L": "1010101010101f", "N": "11191513111111", "O": "0e11111111110e", "R": "1e11111e141211",
-    "U": "1111111111110e", "W": "11111115151b11",
+    "A": "0e11111f111111", "B": "1e11111e11111e", "C": "0f10101010100f", "H": "1111111f111111", "I": "1f04040404041f",
+    "L": "1010101010101f", "N": "11191513111111", "O": "0e11111111110e", "P": "1e11111e101010",
+    "R": "1e11111e141211", "T": "1f040404040404", "U": "1111111111110e", "W": "11111115151b11",
+    "G": "0e11101311110e",
 }  # fmt: skip
 HEADINGS = ("LR", "BICUBIC", "NOW", "HR")
 
@@ -61,17 +62,25 @@ def sheet(crops: Sequence[Crop], run: Callable[[np.ndarray], np.ndarray]) -> np.
         scale = hr.shape[0] // lr.shape[0]
         enlarged = lr.repeat(scale, 0).repeat(scale, 1)
         rows.append((enlarged, upscale(lr, scale), run(lr), hr))
-    width = max((hr.shape[1] for _, hr in crops), default=SIDE)
-    parts = [_row([_heading(text, width) for text in HEADINGS], width)]
+    return table(HEADINGS, rows)
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
+    """Rows of pictures, uint8 ``(h, w, 3)``, under headings in capitals."""
+    width = max((cell.shape[1] for row in rows for cell in row), default=SIDE)
+    parts = [_row([_heading(text, width) for text in headings], width)]
     for row in rows:
         parts += [np.full((GAP, parts[0].shape[1], 3), WHITE, np.uint8), _row(row, width)]
     return np.concatenate(parts)
 
 
 def _row(cells: Sequence[np.ndarray], width: int) -> np.ndarray:
-    """Cells side by side, each filled up to ``width`` with white."""
-    last = len(cells) - 1
-    pads = [((0, 0), (0, width - c.shape[1] + (GAP if i < last else 0)), (0, 0)) for i, c in enumerate(cells)]
+    """Cells side by side, each filled up to ``width`` and the highest with white."""
+    last, height = len(cells) - 1, max(cell.shape[0] for cell in cells)
+    pads = [
+        ((0, height - c.shape[0]), (0, width - c.shape[1] + (GAP if i < last else 0)), (0, 0))
+        for i, c in enumerate(cells)
+    ]
     return np.concatenate([np.pad(c, pad, constant_values=WHITE) for c, pad in zip(cells, pads, strict=True)], 1)
 
 

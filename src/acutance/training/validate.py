@@ -12,6 +12,7 @@ from torch import nn
 
 from acutance.errors import AcutanceError
 from acutance.files.pixels import write_png
+from acutance.imaging.ground import on_ground
 from acutance.measuring.metrics.lpips import lpips, network
 from acutance.measuring.metrics.psnr import psnr_y
 from acutance.measuring.metrics.ssim import ssim_y
@@ -25,14 +26,17 @@ Metric = Callable[[Picture, Picture], float]
 
 
 @torch.inference_mode()
-def run_network(network: nn.Module, lr: Picture) -> Picture:
+def run_network(network: nn.Module, lr: Picture, grained: bool = False) -> Picture:
     """uint8 ``(h, w, 3)`` through a torch network in fp32 to uint8 ``(s h, s w, 3)``.
 
-    Sides that are no multiple of what the network folds are mirrored up to one and cut off again.
+    Sides that are no multiple of what the network folds are mirrored up to one and cut off again. The grain
+    that a network may ask for is added, unless the picture is ``grained`` already.
     """
     device = next(network.parameters()).device
     multiple, scale = getattr(network, "multiple", 1), network.scale
     height, width = lr.shape[:2]
+    if (ground := getattr(network, "ground", 0)) and not grained:
+        lr = on_ground(lr, 0, 0, ground, 255)
     padded = np.pad(lr, ((0, -height % multiple), (0, -width % multiple), (0, 0)), mode="symmetric")
     x = torch.from_numpy(padded).to(device).permute(2, 0, 1)[None].float() / 255
     y = UnitRange(network)(x.contiguous(memory_format=torch.channels_last)).float()[0]

@@ -12,6 +12,7 @@ from acutance.training.recipes.esrgan import (
 )
 from acutance.training.recipes.face_srgan import face_srgan, face_srgan_small
 from acutance.training.recipes.restore import restore, restore_psnr, restore_psnr_small, restore_small
+from acutance.training.recipes.siamese import siamese, siamese_plus, siamese_small
 from acutance.training.recipes.srgan import (
     srgan,
     srgan_mse,
@@ -38,5 +39,6 @@ RECIPES = {
         esrgan_psnr, esrgan, esrgan_minc, esrgan_16, esrgan_psnr_small, esrgan_small,
         unet_srgan, unet_srgan_small, face_srgan, face_srgan_small,
         restore_psnr, restore, restore_psnr_small, restore_small,
+        siamese, siamese_small, siamese_plus,
     )
 }  # fmt: skip

@@ -1,0 +1,58 @@
+"""What judging assembled tiles is good for: the same small networks trained with and without the combo.
+
+Usage: python benchmarks/combo.py PHOTOGRAPHS PAINTINGS --out FOLDER [--steps 2000]
+
+Both runs see the same number of pictures; then held-out photographs are painted tile by tile, joined without any
+overlap, and the seam ratio is measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+
+from common import store
+from safetensors.torch import load_file
+
+from acutance.imaging.seams import seam_ratio
+from acutance.networks.stylizer import TileUNet
+from acutance.training import checkpoint
+from acutance.training.loop import train
+from acutance.training.pack import Pack
+from acutance.training.recipes.siamese import siamese_small
+from acutance.training.style_validation import laid
+
+PHOTOGRAPHS = 20
+
+
+def main() -> None:
+    """Train both, measure both, store."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("photographs", type=Path)
+    parser.add_argument("paintings", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=2000)
+    given = parser.parse_args()
+    pack = Pack(given.photographs)
+    pictures = [picture for picture, _ in siamese_small().data.pairs(pack, pack.valid[:PHOTOGRAPHS])]
+    found = {}
+    for name, tiles in (("with combo", True), ("without", False)):
+        recipe = replace(siamese_small(tiles), valid_every=10**9)
+        run = given.out / name.replace(" ", "-")
+        train(recipe, data=given.photographs, style=given.paintings, out=run, steps=given.steps,
+              on_event=partial(print, flush=True))  # fmt: skip
+        network = TileUNet(**recipe.arguments)
+        network.load_state_dict(load_file(checkpoint.checkpoints(run)[-1] / "average.safetensors"))
+        painted = [laid(network.eval(), picture) for picture in pictures]
+        found[name] = fmean(seam_ratio(picture, network.tile) for picture in painted)
+    found["photographs"] = fmean(seam_ratio(picture, recipe.arguments["tile"]) for picture in pictures)
+    excess = {name: found[name] - 1 for name in ("with combo", "without")}
+    store("combo", {"steps": given.steps, "photographs": len(pictures), "seam ratio": found,
+                    "excess with over without": excess["with combo"] / excess["without"]})  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
