@@ -84,7 +84,8 @@ def _networks() -> tuple[dict[str, Method], list[Fact]]:
     from acutance.models.model import read_model
     from acutance.pipelines.upscale import Settings
 
-    models = {path.stem: read_model(path) for path in sorted(store.BUILTIN.glob("*.safetensors"))}
+    built_in = (read_model(path) for path in sorted(store.BUILTIN.glob("*.safetensors")))
+    models = {model.name: model for model in built_in if model.verb == "upscale"}
     own = own_facts(models)
     models |= _checkpoints()
     return {name: methods.network(model, Settings(), name) for name, model in models.items()}, own
