@@ -24,7 +24,7 @@ from acutance.cli import (
 from acutance.errors import AcutanceError
 
 app = typer.Typer(
-    help="Make photographs sharp again: upscale, train and measure super-resolution networks.",
+    help="Make photographs and films sharp again: enlarge, paint, train and measure.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
