@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Iterator
@@ -57,6 +58,31 @@ def test_closing_ends_the_thread_and_its_source() -> None:
     next(items)
     items.close()
     assert closed == [True] and threading.active_count() == before
+
+
+def test_its_own_thread_may_be_the_one_that_collects_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dropped inside a cycle, it is closed by whichever thread collects garbage next: here the one it would join."""
+    complaints: list[object] = []
+    monkeypatch.setattr("sys.unraisablehook", complaints.append)
+    dropped, collected = threading.Event(), threading.Event()
+
+    def source() -> Iterator[int]:
+        yield 1
+        dropped.wait(10)
+        gc.collect()
+        collected.set()
+
+    items = ahead(source(), 1)
+    next(items)
+    cycle: list[object] = [items]
+    cycle.append(cycle)
+    gc.disable()
+    try:
+        del items, cycle
+        dropped.set()
+        assert collected.wait(10) and not complaints
+    finally:
+        gc.enable()
 
 
 def test_frames_flow_through_one_stream_of_tiles() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -133,17 +134,17 @@ def _pairs(
             originals.append(rgb)
             yield replace(frame, rgb=rgb), new
 
-    frames: Iterator[np.ndarray] = (
-        f.rgb for f in ahead(prepared(cropped(), settings.stabilise_time, settings.denoise_grain), 4)
-    )
+    read = ahead(prepared(cropped(), settings.stabilise_time, settings.denoise_grain), 4)
+    frames: Iterator[np.ndarray] = (frame.rgb for frame in read)
     depth, scale = np.dtype(np.uint16 if film.deep else np.uint8), upscaler.model.geometry.scale
     layout, wide, tall = Layout(3, depth, white(depth)), width, height
     for _ in range(passes_needed(width, height, (large[0], large[1]), scale)):
         grid = tile_grid(wide, tall, upscaler.model)
         frames = enlarge_frames(frames, layout, grid, scale, upscaler.engine(grid, depth), cancelled=cancelled)
         wide, tall = wide * scale, tall * scale
-    for after in frames:
-        yield resized(originals.pop(0), (large[0], large[1])), resized(after, (large[0], large[1]))
+    with closing(read):
+        for after in frames:
+            yield resized(originals.pop(0), (large[0], large[1])), resized(after, (large[0], large[1]))
 
 
 def _encoding(film: Film, clip: Path, size: tuple[int, int]) -> Encoding:

@@ -255,9 +255,10 @@ def _results(
                     raise Interrupted("stopped")
                 yield replace(frame, rgb=NOTHING), frame.rgb  # labels wait in a queue, without their pixels
 
-        for frame, rgb, ran in once_each(labelled(), run):
-            yield Result(frame, rgb, ran)
-            del rgb
+        with closing(frames):
+            for frame, rgb, ran in once_each(labelled(), run):
+                yield Result(frame, rgb, ran)
+                del rgb
 
     height, width = (side * upscaler.model.geometry.scale ** len(project.grids) for side in _size(project))
     waiting = max(1, min(MOST_AHEAD, AHEAD_BYTES // (height * width * 3 * depth.itemsize)))
