@@ -14,7 +14,12 @@ from acutance.training.loop import train
 from acutance.training.recipe import ConstantThenDecay
 from acutance.training.recipes import RECIPES
 
-SMALL = ["compact", "compact_gan", *(name for name in RECIPES if name.endswith("_small") and "siamese" not in name)]
+SMALL = [
+    "compact",
+    "compact_x2",
+    "compact_gan",
+    *(name for name in RECIPES if name.endswith("_small") and "siamese" not in name),
+]
 
 
 @pytest.mark.slow
@@ -34,7 +39,8 @@ def test_from_photographs_to_an_upscaled_picture(
     write_png(tmp_path / "photo.png", small_photo)
     done: subprocess.CompletedProcess = acutance("upscale", "photo.png", "-o", "large.png", "--model", "run")
     assert done.returncode == 0, done.stderr
-    assert read_rgb8(tmp_path / "large.png").shape == (4 * 61, 4 * 83, 3)
+    scale = recipe.data.scale
+    assert read_rgb8(tmp_path / "large.png").shape == (scale * 61, scale * 83, 3)
 
 
 @pytest.mark.slow

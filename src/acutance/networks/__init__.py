@@ -4,7 +4,7 @@ Each says of itself ``scale``, ``halo`` (receptive radius in input pixels, or No
 and, where it needs one, ``multiple`` (input sizes are multiples of it); its value ranges as in ``ranges``.
 """
 
-from acutance.networks.compact import Compact
+from acutance.networks.compact import Compact, FoldedCompact
 from acutance.networks.face import FaceGenerator
 from acutance.networks.msrresnet import MSRResNet
 from acutance.networks.rrdb import RRDBNet
@@ -14,6 +14,7 @@ from acutance.networks.unet import AdditiveUNet
 
 NETWORKS = {
     "compact": Compact,
+    "compact_x2": FoldedCompact,
     "srresnet": SRResNet,
     "tensorlayer_srresnet": TensorlayerSRResNet,
     "rrdb": RRDBNet,

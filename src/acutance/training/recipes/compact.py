@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
-from acutance.networks.compact import Compact, start_near_identity
+from collections.abc import Callable
+from typing import Any
+
+from acutance.networks.compact import Compact, FoldedCompact, start_near_identity
 from acutance.training.data import PairedCrops
 from acutance.training.losses.pixel import l1
 from acutance.training.muon import Muon
 from acutance.training.objective import Regression
 from acutance.training.recipe import ConstantThenDecay, Recipe
 
-ARGUMENTS = {"scale": 4, "channels": 64, "convolutions": 16}
+ARGUMENTS: dict[str, Any] = {"scale": 4, "channels": 64, "convolutions": 16}
+FOLDED: dict[str, Any] = {"channels": 64, "convolutions": 16}
+CROPS: dict[str, Any] = {"patch": 96, "batch": 16, "candidates": 3}
 
 
 def compact() -> Recipe:
     """L1, Muon 0.003, batch 16 of 96-pixel crops, each the most detailed of three drawn."""
+    return _recipe("compact", "compact", ARGUMENTS, lambda: Compact(**ARGUMENTS), PairedCrops(scale=4, **CROPS))
 
+
+def compact_x2() -> Recipe:
+    """The same for twice the size, with the network that folds pixels first."""
+    return _recipe("compact_x2", "compact_x2", FOLDED, lambda: FoldedCompact(**FOLDED), PairedCrops(scale=2, **CROPS))
+
+
+def _recipe(
+    name: str, network: str, arguments: dict[str, Any], make: Callable[[], Compact | FoldedCompact], data: PairedCrops
+) -> Recipe:
     def objective(_: None) -> Regression:
         return Regression(
-            start_near_identity(Compact(**ARGUMENTS)),
-            losses=(("l1", 1.0, l1),),
+            start_near_identity(make()), losses=(("l1", 1.0, l1),),
             optimizer=lambda parameters: Muon(parameters, lr=0.003, adam_lr=1e-3),
-        )
+        )  # fmt: skip
 
     return Recipe(
-        name="compact",
-        source="network: Wang et al. 2021 (SRVGGNetCompact); schedule and crops: ours",
-        network="compact",
-        arguments=ARGUMENTS,
-        objective=objective,
-        data=PairedCrops(scale=4, patch=96, batch=16, candidates=3),
-        schedule=ConstantThenDecay(warmup=500, decay=10_000),
-        steps=60_000,
-    )
+        name=name, source="network: Wang et al. 2021 (SRVGGNetCompact); schedule and crops: ours", network=network,
+        arguments=arguments, objective=objective, data=data,
+        schedule=ConstantThenDecay(warmup=500, decay=10_000), steps=60_000,
+    )  # fmt: skip
