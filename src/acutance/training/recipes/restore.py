@@ -30,23 +30,23 @@ SOURCE = "Wang et al. 2021 (Real-ESRGAN); film, sizes and rates ours"
 DAMAGE = Mixed(choices=((0.6, RealESRGAN()), (0.4, Film())))
 ARGUMENTS: dict[str, Any] = {"scale": 4, "channels": 64, "convolutions": 16}
 SMALL: dict[str, Any] = {"scale": 4, "channels": 32, "convolutions": 8}
-CROPS = PairedCrops(scale=4, patch=128, batch=16, candidates=3, degrade=DAMAGE, sharpen=True)
+CROPS = PairedCrops(scale=4, patch=128, batch=8, candidates=3, degrade=DAMAGE, sharpen=True)
 
 
 def restore_psnr() -> Recipe:
-    """The first stage: L1 against the sharpened original."""
-    return _regression("restore_psnr", ARGUMENTS, 40_000)
+    """The first stage: L1 against the sharpened original; may start from ``fidelity``."""
+    return _regression("restore_psnr", ARGUMENTS, 6000)
 
 
 def restore() -> Recipe:
     """The second stage: L1 + features + 0.1 of the game, whose critic sees the plain original; start from the first."""
-    return _game("restore", ARGUMENTS, critic=64, steps=40_000)
+    return replace(_game("restore", ARGUMENTS, critic=32, steps=3000), data=replace(CROPS, batch=4))
 
 
 def restore_psnr_small() -> Recipe:
     """The first stage for a quarter of the arithmetic, in minutes."""
     return replace(
-        _regression("restore_psnr_small", SMALL, 3000), data=replace(CROPS, patch=96),
+        _regression("restore_psnr_small", SMALL, 3000), data=replace(CROPS, patch=96, batch=16),
         schedule=ConstantThenDecay(warmup=100, decay=1500),
     )  # fmt: skip
 
@@ -68,7 +68,7 @@ def _regression(name: str, arguments: dict[str, Any], steps: int) -> Recipe:
 
     return Recipe(
         name=name, source=SOURCE, network="compact", arguments=arguments, objective=objective, data=CROPS,
-        schedule=ConstantThenDecay(warmup=500, decay=10_000), steps=steps,
+        schedule=ConstantThenDecay(warmup=200, decay=2500), steps=steps,
     )  # fmt: skip
 
 
@@ -77,12 +77,12 @@ def _game(name: str, arguments: dict[str, Any], *, critic: int, steps: int) -> R
         return Adversarial(
             Compact(**arguments), UNetCritic(features=critic), game=NonSaturating(), weight=0.1,
             losses=(("l1", 1.0, l1), ("perceptual", 1.0, Perceptual(features=features, layers=LAYERS))),
-            optimizers=(adam(1e-4, (0.9, 0.99)), adam(1e-4, (0.9, 0.99))),
+            optimizers=(adam(2e-4, (0.9, 0.99)), adam(2e-4, (0.9, 0.99))),
         )  # fmt: skip
 
     return Recipe(
         name=name, source=SOURCE, network="compact", arguments=arguments, objective=objective, data=CROPS,
         features=Features(kind=OXFORD_VGG19, last="conv3_4"), keep_best=False,
         after="restore_psnr" if arguments == ARGUMENTS else "restore_psnr_small",
-        schedule=ConstantThenDecay(warmup=500, decay=10_000), steps=steps,
+        schedule=ConstantThenDecay(warmup=100, decay=1500), steps=steps, valid_every=1000, save_every=500,
     )  # fmt: skip
