@@ -21,17 +21,20 @@ FAINT = 4e-4  # contours below it (the ground's are 7e-5) leave the direction to
 # Sides of kernels, deviations along and across a stroke and of what is around it; how paint is amplified and bounded
 COARSE = {"size": 17, "long": 4.5, "wide": 0.85, "around": 2.75, "gain": 5.0, "most": 0.10}  # at a quarter of the size
 FINE = {"size": 13, "long": 4.0, "wide": 0.7, "around": 3.0, "gain": 4.0, "most": 0.06}  # at half
+HAIRS = {"size": 13, "long": 4.5, "wide": 0.65, "around": 2.2, "gain": 3.0, "most": 0.04}  # at the full size, of light
 
 
 class Brush(nn.Module):
     """RGB ``(N, 3, H, W)`` in [0, 1], sides multiples of 8, to three pictures of half the size: the smeared
-    picture, and the paint of coarse and of fine strokes, within +-0.10 and +-0.06. Has no trained weights.
+    picture, and the paint of coarse and of fine strokes, within +-0.10 and +-0.06; and the furrows that a brush's
+    hairs leave, ``(N, 1, H, W)`` within +-0.04. Has no trained weights.
     """
 
     angles: Tensor
     sobel: Tensor
     fine: Tensor
     coarse: Tensor
+    hairs: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,19 +45,23 @@ class Brush(nn.Module):
         strokes, around = _strokes(**FINE)
         self.register_buffer("fine", torch.cat([_by_channel(strokes), _by_channel(around[None])]))
         self.register_buffer("coarse", _by_channel(_strokes(**COARSE)[0]))
+        self.register_buffer("hairs", _strokes(**HAIRS)[0][:, None])
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """See the class."""
         half, quarter = F.avg_pool2d(x, 2), F.avg_pool2d(x, 4)
         along = self.along(quarter)
         coarse = _gathered(_convolved(quarter, self.coarse), self._shares(along))
-        shares = self._shares(twice(along))
+        along = twice(along)
+        shares = self._shares(along)
         fine = _convolved(half, self.fine)
+        hairs = _gathered(_convolved(x.mean(1, keepdim=True), self.hairs), self._shares(twice(along)), 1)
         around, fine = fine[:, -3:], _gathered(fine[:, :-3], shares)
         return (
             around + fine,
             twice(_bounded(coarse, COARSE["gain"], COARSE["most"])),
             _bounded(fine, FINE["gain"], FINE["most"]),
+            _bounded(hairs, HAIRS["gain"], HAIRS["most"]),
         )
 
     def along(self, x: Tensor) -> Tensor:
@@ -112,9 +119,9 @@ def _convolved(x: Tensor, kernels: Tensor) -> Tensor:
     return F.conv2d(F.pad(x, (reach,) * 4, mode="replicate"), kernels)
 
 
-def _gathered(strokes: Tensor, shares: Tensor) -> Tensor:
-    """``(N, 3 DIRECTIONS, H, W)`` weighted by direction, to ``(N, 3, H, W)``."""
-    return torch.cat([(part * shares).sum(1, keepdim=True) for part in strokes.chunk(3, 1)], 1)
+def _gathered(strokes: Tensor, shares: Tensor, channels: int = 3) -> Tensor:
+    """``(N, channels DIRECTIONS, H, W)`` weighted by direction, to ``(N, channels, H, W)``."""
+    return torch.cat([(part * shares).sum(1, keepdim=True) for part in strokes.chunk(channels, 1)], 1)
 
 
 def _bounded(x: Tensor, gain: float, most: float) -> Tensor:

@@ -59,9 +59,10 @@ def siamese_small(tiles: bool = True) -> Recipe:
     )  # fmt: skip
 
 
-# Layers by scale of the picture: strokes at half the size, their sweep at a quarter (ours). At full size features
-# ask for grain that no stroke has.
+# Layers by scale of the picture: a brush's hairs at the full size, strokes at half of it, their sweep at a quarter
+# (ours).
 SCALES = (
+    (1, (("relu1_1", 1.0), ("relu2_1", 1.0), ("relu3_4", 1.0))),
     (2, (("relu1_1", 1.0), ("relu2_1", 2.0), ("relu3_1", 2.0), ("relu3_4", 1.0))),
     (4, (("relu2_1", 1.0), ("relu3_1", 1.0))),
 )
