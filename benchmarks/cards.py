@@ -1,7 +1,7 @@
 """Scores and example crops of the model cards, from stored results and photographs that nothing was trained on.
 
 Usage: python benchmarks/cards.py PHOTOS  (the training photographs: elementary/ holds one that was held out)
-Reads results/quality.json, as `acutance evaluate --out` writes it.
+Reads results/quality*.json, as `acutance evaluate --out` writes them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from common import RESULTS
+from damaged import CHAINS, damaged
 from PIL import Image
 from skimage import data
 
@@ -22,21 +23,31 @@ from acutance.imaging.bicubic import downscale, modcrop, upscale
 from acutance.measuring.metrics import METRICS
 from acutance.measuring.report.text import figure
 from acutance.measuring.scores import from_json
+from acutance.models import store
 from acutance.models.store import CARDS
 
 DOCS = Path(__file__).parents[1] / "docs" / "cards"
 SIDE = 144
+# Where a model was measured, and beside what
+MEASURED = {
+    "fidelity": ("quality", ("bicubic", "fidelity")),
+    "texture": ("quality", ("bicubic", "texture")),
+    "fidelity_x2": ("quality-x2", ("bicubic", "fidelity_x2")),
+    "restore": ("quality-damaged", ("bicubic", "fidelity", "realesr-general-x4v3", "restore")),
+}
 # Held out of training (Unsplash); scikit-image's cat (CC0) and astronaut (NASA, public domain).
 PLACES = (("elementary/Cheng_Feng.jpg", 620, 380), ("chelsea", 148, 64), ("astronaut", 170, 60))
 
 
 def scores(name: str) -> str:
-    """The table of a model beside bicubic, out of the stored results."""
-    stored = json.loads((RESULTS / "quality.json").read_text())
+    """The table of a model beside others, out of the stored results."""
+    file, methods = MEASURED[name]
+    stored = json.loads((RESULTS / f"{file}.json").read_text())
     metrics = stored["metrics"]
-    rows = ["| x4 | " + " | ".join(METRICS[m].title for m in metrics) + " |", "|---" * (len(metrics) + 1) + "|"]
+    head = [f"x{stored['scale']}", *(METRICS[m].title for m in metrics)]
+    rows = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for found in stored["sets"]:
-        if found["method"] in (name, "bicubic"):
+        if found["method"] in methods:
             cells = [figure(m, from_json(found["mean"][m])) for m in metrics]
             rows.append(f"| {found['set']}, {found['method']} | " + " | ".join(cells) + " |")
     return "\n".join(rows)
@@ -44,20 +55,20 @@ def scores(name: str) -> str:
 
 def examples(name: str, photos: Path) -> Image.Image:
     """Rows of bicubic, the model, the original; twice as large, pixel by pixel."""
-    rows = []
-    for file, x, y in PLACES:
-        hr = modcrop(read_rgb8(photos / file) if "/" in file else getattr(data, file)(), 4)
-        lr = downscale(hr, 4)
+    rows, upscaler = [], Upscaler(name)
+    times = store.load(name).geometry.scale
+    for number, (file, x, y) in enumerate(PLACES):
+        hr = modcrop(read_rgb8(photos / file) if "/" in file else getattr(data, file)(), times)
+        lr = damaged(hr, CHAINS["mixed"], number) if name.startswith("restore") else downscale(hr, times)
         cut = np.s_[y : y + SIDE, x : x + SIDE]
-        rows.append(np.concatenate([p[cut] for p in (upscale(lr, 4), Upscaler(name)(lr), hr)], axis=1))
+        rows.append(np.concatenate([p[cut] for p in (upscale(lr, times), upscaler(lr), hr)], axis=1))
     return Image.fromarray(np.concatenate(rows).repeat(2, 0).repeat(2, 1))
 
 
 def main() -> None:
     """Fill in every card whose model was measured."""
-    measured = json.loads((RESULTS / "quality.json").read_text())["methods"]
     for card in sorted(CARDS.glob("*.md")):
-        if card.stem not in measured:
+        if card.stem not in MEASURED:
             continue
         block = f"<!-- scores -->\n{scores(card.stem)}\n<!-- /scores -->"
         card.write_text(re.sub(r"<!-- scores -->.*<!-- /scores -->", block, card.read_text(), flags=re.S))

@@ -1,14 +1,15 @@
 """Remastering two films: wall time beside its parts, memory, steadiness, and stills to look at.
 
-Usage: python benchmarks/film.py VIDEO_FOLDER [--runs 3] [--frames 48]. Needs oldfilm_432x320.mp4 (made four times
-as large, an excerpt and the whole) and bunny_480p_audio.mp4 (made twice as large, excerpts). Writes
-results/film.json and results/film/*.jpg. Decode, model and encode are timed alone on the same frames, in turn with
-the whole, so that other work on the machine meets all of them.
+Usage: python benchmarks/film.py VIDEO_FOLDER [--runs 3] [--frames 48] [--only bunny]. Needs oldfilm_432x320.mp4 (made
+four times as large, a sixth and the whole) and bunny_480p_audio.mp4 (made twice as large). Writes results/film.json
+and results/film/*.jpg; --only renews one film's part of them. Decode, model and encode are timed alone on the same
+frames, in turn with the whole, so that other work on the machine meets all of them.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
 import time
@@ -26,7 +27,7 @@ from acutance.files.video_writing import converter, segment_writer
 from acutance.imaging.bicubic import downscale
 from acutance.measuring.metrics.flicker import flicker
 from acutance.measuring.metrics.psnr import psnr
-from acutance.models import store as models
+from acutance.models import dial
 from acutance.pipelines.film import FilmSettings, draw_up
 from acutance.pipelines.frames import enlarge_frames
 from acutance.pipelines.preparation import steadied
@@ -48,7 +49,8 @@ def clocked(work: Callable[[], object]) -> dict[str, float]:
 
 def parts(source: Path, frames: int, runs: int, folder: Path, **options) -> dict:
     """Decode, model and encode alone and the whole, seconds for an excerpt of ``frames`` frames."""
-    upscaler = Upscaler(models.load())
+    upscaler = Upscaler(dial.load(scale=options["scale"]))
+    times = upscaler.model.geometry.scale
     probe = draw_up(source, folder / "probe.mp4", upscaler, FilmSettings(**options))
     end = options["start"] + frames / float(probe.film.rate)
     settings = FilmSettings(**options, end=end, overwrite=True)
@@ -60,10 +62,10 @@ def parts(source: Path, frames: int, runs: int, folder: Path, **options) -> dict
 
     read, grid, layout = decode(), project.grids[0], Layout(3, np.dtype(np.uint8), 255.0)
     engine = upscaler.engine(grid, layout.depth)
-    enlarged = list(enlarge_frames(read[:12], layout, grid, 4, engine))
+    enlarged = list(enlarge_frames(read[:12], layout, grid, times, engine))
 
     def model() -> None:
-        for _ in enlarge_frames(read, layout, grid, 4, engine):
+        for _ in enlarge_frames(read, layout, grid, times, engine):
             pass
 
     def encode() -> None:
@@ -91,16 +93,18 @@ def parts(source: Path, frames: int, runs: int, folder: Path, **options) -> dict
             "preset": encoding.preset, **result}  # fmt: skip
 
 
-def whole_films(folder: Path, out: Path, frames: int) -> dict:
+def whole_films(folder: Path, out: Path, only: str) -> dict:
     """One command each; the old film also a sixth of it, to compare memory."""
     old, bunny = folder / "oldfilm_432x320.mp4", folder / "bunny_480p_audio.mp4"
     ways = {
         "oldfilm_60_frames": [old, "--end", str(60 / 29)],
         "oldfilm_whole": [old],
-        "bunny_excerpt": [bunny, "--scale", "2", "--start", "5", "--end", str(5 + frames / 24)],
+        "bunny_whole": [bunny, "--scale", "2"],
     }
     rows: dict = {}
     for name, arguments in ways.items():
+        if not name.startswith(only):
+            continue
         target = out / f"{name}.mp4"
         row = timed([*CLI, "remaster", *map(str, arguments), "-o", str(target), "--overwrite"])
         with av.open(str(target)) as film:
@@ -112,13 +116,15 @@ def whole_films(folder: Path, out: Path, frames: int) -> dict:
     return rows
 
 
-def sheets(folder: Path, out: Path) -> None:
+def sheets(folder: Path, out: Path, only: str) -> None:
     """Left the film by bicubic, right the result, whole and a piece at full size."""
     (RESULTS / "film").mkdir(parents=True, exist_ok=True)
     for name, source, offset, moments in (
         ("oldfilm_whole", "oldfilm_432x320.mp4", 0, (20, 180, 320)),
-        ("bunny_excerpt", "bunny_480p_audio.mp4", 120, (2, 12, 22)),
+        ("bunny_whole", "bunny_480p_audio.mp4", 0, (60, 250, 420, 640)),
     ):
+        if not name.startswith(only):
+            continue
         before, after = _frames(folder / source, [m + offset for m in moments]), _frames(out / f"{name}.mp4", moments)
         rows = []
         for small, large in zip(before, after, strict=True):
@@ -136,7 +142,7 @@ def _frames(path: Path, numbers: list[int] | tuple[int, ...]) -> list[Image.Imag
 
 def steadiness(folder: Path) -> dict:
     """A still scene with grain, and a shot of the old film, without and with the stabiliser."""
-    upscaler, random = Upscaler(models.load()), np.random.default_rng(0)
+    upscaler, random = Upscaler(dial.load()), np.random.default_rng(0)
     clean = downscale(data.astronaut()[:384, :480], 4)
     grains = [random.normal(0, GRAIN, clean.shape[:2])[:, :, None] for _ in range(10)]
     noisy = [np.clip(np.rint(clean + g), 0, 255).astype(np.uint8) for g in grains]
@@ -175,17 +181,22 @@ def main() -> None:
     parser.add_argument("videos", type=Path)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--frames", type=int, default=48)
+    parser.add_argument("--only", default="", help="oldfilm or bunny: the rest stays as it is stored")
     given = parser.parse_args()
+    stored = json.loads((RESULTS / "film.json").read_text()) if given.only else {"films": {}}
+    result = {key: value for key, value in stored.items() if key in ("steady", "films") or key.startswith("parts_")}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        result: dict = {"steady": steadiness(given.videos)}
-        store("film", result)  # after each part: the whole takes long
-        result["films"] = whole_films(given.videos, folder, given.frames)
-        store("film", result)
-        sheets(given.videos, folder)
+        if not given.only:
+            result["steady"] = steadiness(given.videos)
+            store("film", result)  # after each part: the whole takes long
         for film, options in FILMS.items():
-            result[f"parts_{film}"] = parts(given.videos / film, given.frames, given.runs, folder, **options)
-            store("film", result)
+            if film.startswith(given.only):
+                result[f"parts_{film}"] = parts(given.videos / film, given.frames, given.runs, folder, **options)
+                store("film", result)
+        result["films"] |= whole_films(given.videos, folder, given.only)
+        store("film", result)
+        sheets(given.videos, folder, given.only)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 Usage: python benchmarks/style.py PHOTOGRAPHS PAINTINGS [--model vangogh] [--run RUN] [--large PHOTO]
 
 PHOTOGRAPHS and PAINTINGS are datasets (acutance prepare --held-out 0.2) of which only the held-out part is used.
-KID on VGG features is no independent judge of a model trained with such features; that on SqueezeNet's, which no loss
-saw, is. --reduce 2 compares pictures at half their size, where strokes are and the smoothness between them is not
+KID on VGG features, each over its mean, is no independent judge of a model trained with such features; that on
+SqueezeNet's, which no loss saw, is. Training paintings beside them show what a judge is worth: they should come out
+nearest. --reduce 2 compares pictures at half their size, where strokes are and the smoothness between them is not
 seen (distances alone). RUN (the training run) adds the cosine of its critic's transformation vectors; PHOTO
 speed and memory.
 """
@@ -29,7 +30,7 @@ from acutance.imaging.seams import Seams, seam_ratio
 from acutance.measuring.metrics.kid import kid
 from acutance.measuring.metrics.lpips import network as lpips_network
 from acutance.measuring.metrics.style import edge_agreement, matched_colours, texture_distance
-from acutance.measuring.sets import Extractor, features, vgg19
+from acutance.measuring.sets import Extractor, evened, features, vgg19
 from acutance.models.store import load
 from acutance.networks.siamese import SiameseCritic
 from acutance.pipelines.settings import Settings
@@ -67,8 +68,9 @@ def distances(sets: dict[str, list[np.ndarray]], paintings: list[np.ndarray]) ->
     found: dict[str, Any] = {name: {} for name in sets}
     for extractor in (vgg19(), squeeze()):
         aim = features(paintings, extractor)
+        even = evened if extractor.name.startswith("vgg") else lambda a, b: (a, b)  # SqueezeNet's are of one size
         for name, pictures in sets.items():
-            kernel = kid(features(pictures, extractor), aim)
+            kernel = kid(*even(features(pictures, extractor), aim))
             found[name][extractor.name] = {"kid": kernel.mean, "deviation": kernel.deviation}
     return found
 

@@ -85,11 +85,26 @@ def features(pictures: Iterable[np.ndarray], extractor: Extractor) -> np.ndarray
     return np.concatenate(found)
 
 
+def evened(results: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both sets of features ``(N, D)`` with every feature divided by its mean over ``references``, which are >= 0.
+
+    VGG's channels answer with sizes from ones to thousands, and a cubic kernel would hear only the loudest. Gatys et
+    al. 2015 (arXiv 1505.07376, sec. 2) rescale the network so that every channel's mean is 1; this is the same.
+
+    >>> a, b = evened(np.array([[4.0, 100.0]]), np.array([[1.0, 100.0], [3.0, 300.0]]))
+    >>> a.tolist(), b.tolist()
+    ([[2.0, 0.5]], [[0.5, 0.5], [1.5, 1.5]])
+    """
+    size = references.mean(0)
+    size = np.maximum(size, 1e-3 * size.mean() or 1.0)  # a channel that is silent in the references stays bounded
+    return results / size, references / size
+
+
 def compare_sets(
     results: Iterable[np.ndarray], references: Iterable[np.ndarray], extractor: Extractor, *, seed: int = 0
 ) -> dict[str, float | int | str]:
     """Kernel and Frechet distance of two sets, under names that say which features they rest on; JSON-safe."""
-    a, b = features(results, extractor), features(references, extractor)
+    a, b = evened(features(results, extractor), features(references, extractor))
     kernel = kid(a, b, seed=seed)
     return {
         f"kid_{extractor.name}": kernel.mean,

@@ -1,0 +1,52 @@
+"""Make a test set of damaged pictures: python benchmarks/damaged.py BENCH OUT [--chain film]
+
+The originals of BENCH go to OUT/HR, cropped to whole multiples of 4; OUT/LRx4 holds what the chain that ``restore``
+was trained against makes of them, picture number n with the random numbers of (SEED, n). OUT is then a test set for
+acutance evaluate --bench OUT.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from acutance.degrade.contract import Degradation
+from acutance.degrade.film import Film
+from acutance.degrade.realesrgan import RealESRGAN
+from acutance.files.pixels import read_rgb8, write_png
+from acutance.imaging.bicubic import modcrop
+from acutance.measuring.pairs import find_pairs
+from acutance.training.data import as_levels, generator, padded
+from acutance.training.recipes.restore import DAMAGE
+
+SCALE, SEED = 4, 2024
+CHAINS: dict[str, Degradation] = {"mixed": DAMAGE, "realesrgan": RealESRGAN(), "film": Film()}
+
+
+def damaged(hr: np.ndarray, chain: Degradation, number: int) -> np.ndarray:
+    """The damaged small picture of ``hr``, uint8 ``(H / 4, W / 4, 3)``."""
+    wide = padded(hr, 0, 0, (hr.shape[0], hr.shape[1]), chain.margin(SCALE))
+    lr = chain(as_levels([wide], torch.device("cpu")), [generator(SEED, number)], SCALE)[0]
+    return (lr * 255).round().byte().permute(1, 2, 0).numpy()
+
+
+def main() -> None:
+    """Write every pair."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("bench", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--chain", choices=sorted(CHAINS), default="mixed")
+    given = parser.parse_args()
+    for folder in ("HR", f"LRx{SCALE}"):
+        (given.out / folder).mkdir(parents=True)
+    for number, (path, _) in enumerate(find_pairs(given.bench, SCALE)):
+        hr = modcrop(read_rgb8(path), SCALE)
+        write_png(given.out / "HR" / f"{path.stem}.png", hr)
+        write_png(given.out / f"LRx{SCALE}" / f"{path.stem}.png", damaged(hr, CHAINS[given.chain], number))
+
+
+if __name__ == "__main__":
+    main()
