@@ -118,7 +118,7 @@ def graph_beside(
     file = graph_name(network, arguments)
     if sha256 := fitting_graph(folder / file, tensors):
         return file, sha256
-    if (BUILTIN / file).exists():
+    if fitting_graph(BUILTIN / file, tensors):
         return file, write_graph(folder / file, json.loads((BUILTIN / file).read_text()))
     if importlib.util.find_spec("openvino") is None:
         raise UsageError(
