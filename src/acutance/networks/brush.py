@@ -21,7 +21,7 @@ FAINT = 4e-4  # contours below it (the ground's are 7e-5) leave the direction to
 # Sides of kernels, deviations along and across a stroke and of what is around it; how paint is amplified and bounded
 COARSE = {"size": 17, "long": 4.5, "wide": 0.85, "around": 2.75, "gain": 5.0, "most": 0.10}  # at a quarter of the size
 FINE = {"size": 13, "long": 4.0, "wide": 0.7, "around": 3.0, "gain": 4.0, "most": 0.06}  # at half
-HAIRS = {"size": 13, "long": 4.5, "wide": 0.65, "around": 2.2, "gain": 3.0, "most": 0.04}  # at the full size, of light
+HAIRS = {"size": 17, "long": 6.0, "wide": 0.65, "around": 2.2, "gain": 3.0, "most": 0.04}  # at the full size, of light
 
 
 class Brush(nn.Module):

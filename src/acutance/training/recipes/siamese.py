@@ -62,7 +62,7 @@ def siamese_small(tiles: bool = True) -> Recipe:
 # Layers by scale of the picture: a brush's hairs at the full size, strokes at half of it, their sweep at a quarter
 # (ours).
 SCALES = (
-    (1, (("relu1_1", 1.0), ("relu2_1", 1.0), ("relu3_4", 1.0))),
+    (1, (("relu1_1", 1.0), ("relu2_1", 1.0), ("relu3_4", 2.0))),
     (2, (("relu1_1", 1.0), ("relu2_1", 2.0), ("relu3_1", 2.0), ("relu3_4", 1.0))),
     (4, (("relu2_1", 1.0), ("relu3_1", 1.0))),
 )
@@ -81,8 +81,8 @@ def siamese_plus() -> Recipe:
         return Siamese(
             Painter(**PAINTER), SiameseCritic(size=2 * tile, width=32, vector=VECTOR, spectral=True), margin=MARGIN,
             weights=(0.1, 1.0), context=32,
-            style=(("style", 1.0, Style(features=features, scales=SCALES, palette=0.3)),),
-            content=(("content", 0.5, Content(features=features, layer="conv3_1", view=4.0)),),
+            style=(("style", 1.0, Style(features=features, scales=SCALES, palette=1.0)),),
+            content=(("content", 0.5, Content(features=features, layer="conv3_1", view=2.0)),),
             optimizers=(lambda parameters: Muon(parameters, lr=5e-3, adam_lr=1e-3), adam(*RATE)),
         )  # fmt: skip
 
@@ -90,7 +90,7 @@ def siamese_plus() -> Recipe:
         name="siamese_plus", source="Pasini 2019; style terms after Heitz 2021; network, weights and rates ours",
         network="painter", arguments=PAINTER, objective=objective,
         features=Features(kind=OXFORD_VGG19, last="conv3_4"),
-        data=UnpairedCrops(side=2 * tile, batch=2, shrinks=(1, 2), blank=0.015, alike=6, ground=PAINTER["ground"]),
-        schedule=ConstantThenDecay(warmup=50, decay=200), steps=600, keep_best=False, valid_every=500,
+        data=UnpairedCrops(side=2 * tile, batch=2, shrinks=(1, 2), blank=0.015, alike=4, ground=PAINTER["ground"]),
+        schedule=ConstantThenDecay(warmup=50, decay=300), steps=700, keep_best=False, valid_every=500,
         save_every=250,
     )  # fmt: skip
