@@ -12,6 +12,7 @@ from torch import nn
 from acutance.engines import cpu, open_engine
 from acutance.errors import BadModel
 from acutance.imaging.bicubic import downscale
+from acutance.models.graph import write_graph
 from acutance.models.model import Model, read_model
 from acutance.networks import NETWORKS
 from acutance.networks.ranges import UnitRange
@@ -148,3 +149,17 @@ def test_arguments_out_of_all_bounds_are_refused(tmp_path: Path) -> None:
     path.write_bytes(data[:at] + b'\\"channels\\": 1e9'[:16] + data[at + 16 :])
     with pytest.raises(BadModel):
         open_engine(read_model(path), (16, 16), "torch", "fp32", deep=False)
+
+
+def test_a_builtin_graph_is_taken_only_if_it_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An architecture whose weights changed keeps its name while it is developed; the old graph is not for it."""
+    builtin, run = tmp_path / "builtin", tmp_path / "run"
+    builtin.mkdir()
+    network, arguments = SMALL["compact"]
+    narrow = {**arguments, "channels": 8}
+    monkeypatch.setattr("acutance.training.export.BUILTIN", builtin)
+    other = write_graph(builtin / graph_name(network, arguments), make_graph(network, narrow))
+    path = export_model(run, "m", network, arguments, NETWORKS[network](**arguments), {})
+    model = read_model(path)
+    assert model.graph_sha256 != other
+    open_engine(model, (24, 24), "cpu", "fp32")
