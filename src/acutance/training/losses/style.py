@@ -38,16 +38,18 @@ class Style:
     ``(x, wanted) -> {name: features}``; ``scales``: (reduction, ((layer, weight), ...)), the picture reduced by
     averages before it is looked at, so that large strokes count as well as fine ones. ``palette``: the share
     of the difference in mean colour that counts; the paintings are moved by the rest, so that what is compared
-    is how paint lies, not that a sky is no field."""
+    is how paint lies, not that a sky is no field. ``means``: weight of the squared logarithms of the ratios of
+    channels' means: sorted distances hardly hear a channel that paintings leave silent and the result does not."""
 
     features: nn.Module
     scales: Scales
     palette: float = 1.0
+    means: float = 0.0
     directions: int = 32
 
     def __repr__(self) -> str:
         """What is computed, the same text in every process."""
-        return f"Style({self.scales}, palette={self.palette}, directions={self.directions})"
+        return f"Style({self.scales}, palette={self.palette}, means={self.means}, directions={self.directions})"
 
     def __call__(self, painted: Tensor, paintings: Tensor) -> Tensor:
         """A scalar of two batches in [0, 1] of equal size, picture by picture; gradients reach the first only."""
@@ -64,7 +66,15 @@ class Style:
                 chosen = torch.randperm(a.shape[2], device=a.device)[:POSITIONS]
                 distance = sliced(a[:, :, chosen], b[:, :, chosen], self.directions)
                 total = total + weight / SPREAD[name] * distance
+                if self.means:
+                    total = total + self.means * _apart(a.float().mean(2), b.float().mean(2))
         return total
+
+
+def _apart(a: Tensor, b: Tensor) -> Tensor:
+    """Of means ``(N, C)``, each at least 0: 0 where they are equal, 1 where they are e times as large."""
+    least = 0.03 * b.mean()
+    return ((a + least) / (b + least)).log().square().mean()
 
 
 def _reduced(x: Tensor, factor: int) -> Tensor:

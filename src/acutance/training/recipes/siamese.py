@@ -81,7 +81,7 @@ def siamese_plus() -> Recipe:
         return Siamese(
             Painter(**PAINTER), SiameseCritic(size=2 * tile, width=32, vector=VECTOR, spectral=True), margin=MARGIN,
             weights=(0.1, 1.0), context=32,
-            style=(("style", 1.0, Style(features=features, scales=SCALES, palette=1.0)),),
+            style=(("style", 1.0, Style(features=features, scales=SCALES, palette=0.7, means=2.0)),),
             content=(("content", 0.5, Content(features=features, layer="conv3_1", view=2.0)),),
             optimizers=(lambda parameters: Muon(parameters, lr=5e-3, adam_lr=1e-3), adam(*RATE)),
         )  # fmt: skip
@@ -91,6 +91,6 @@ def siamese_plus() -> Recipe:
         network="painter", arguments=PAINTER, objective=objective,
         features=Features(kind=OXFORD_VGG19, last="conv3_4"),
         data=UnpairedCrops(side=2 * tile, batch=2, shrinks=(1, 2), blank=0.015, alike=4, ground=PAINTER["ground"]),
-        schedule=ConstantThenDecay(warmup=50, decay=300), steps=700, keep_best=False, valid_every=500,
+        schedule=ConstantThenDecay(warmup=50, decay=300), steps=600, keep_best=False, valid_every=500,
         save_every=250,
     )  # fmt: skip
