@@ -187,6 +187,21 @@ def test_style_and_content_terms() -> None:
     assert content(y, y).item() == 0 < content(x, y).item()
 
 
+def test_means_hear_a_channel_that_paintings_leave_silent() -> None:
+    class Same(nn.Module):
+        def forward(self, x: Tensor, wanted) -> dict[str, Tensor]:
+            return {name: x for name in wanted}
+
+    paintings = torch.rand(2, 3, 16, 16) * torch.tensor([1.0, 1.0, 0.0])[:, None, None]
+    painted = paintings + torch.tensor([0.0, 0.0, 0.1])[:, None, None]
+    deaf, hearing = (
+        Style(features=Same(), scales=((1, (("relu3_4", 1.0),)),), means=means)(painted, paintings).item()
+        for means in (0.0, 1.0)
+    )
+    assert deaf < 1e-6 and hearing > 1
+    assert Style(features=Same(), scales=((1, (("relu3_4", 1.0),)),), means=1.0)(paintings, paintings).item() == 0
+
+
 def test_recipes_say_what_they_are() -> None:
     article = RECIPES["siamese"]()
     objective = article.objective(None)
