@@ -190,7 +190,7 @@ def test_style_and_content_terms() -> None:
 def test_means_hear_a_channel_that_paintings_leave_silent() -> None:
     class Same(nn.Module):
         def forward(self, x: Tensor, wanted) -> dict[str, Tensor]:
-            return {name: x for name in wanted}
+            return dict.fromkeys(wanted, x)
 
     paintings = torch.rand(2, 3, 16, 16) * torch.tensor([1.0, 1.0, 0.0])[:, None, None]
     painted = paintings + torch.tensor([0.0, 0.0, 0.1])[:, None, None]
