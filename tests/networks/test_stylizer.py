@@ -59,9 +59,9 @@ def test_painter_keeps_the_size_and_begins_with_strokes() -> None:
     network.last.bias.data.zero_()
     result = network(x)
     assert result.shape == x.shape
-    paint, coarse, fine, hairs = network.brush(x)
-    torch.testing.assert_close(result, twice(paint + coarse + fine) + hairs)
-    assert count(Painter()) == 855_658
+    paint, coarse, fine, hairs, canvas = network.brush(x)
+    torch.testing.assert_close(result, twice(paint + coarse + fine) + hairs + canvas)
+    assert count(Painter()) == 856_091
 
 
 def stripes(angle: float, size: int = 96) -> torch.Tensor:
@@ -85,10 +85,11 @@ def test_strokes_in_even_areas_come_from_the_ground_and_nowhere_else() -> None:
     brush, even = Brush(), torch.full((1, 3, 64, 64), 0.5)
     smeared, *paint = brush(even)
     assert (smeared - 0.5).abs().max() < 1e-5 and all(each.abs().max() < 1e-5 for each in paint)
-    grained = even + torch.from_numpy(ground(0, 0, 64, 64)) * 8 / 255
-    _, coarse, fine, hairs = brush(grained)
+    grained = even + torch.from_numpy(ground(0, 0, 64, 64)) * 16 / 255
+    _, coarse, fine, hairs, canvas = brush(grained)
     assert coarse.std() > 0.005 and coarse.abs().max() <= 0.1 and fine.abs().max() <= 0.06
     assert hairs.std() > 0.005 and hairs.abs().max() <= 0.04
+    assert canvas.std() > 0.005 and canvas.abs().max() <= 0.06
 
 
 def test_spectral_norm_bounds_the_critic() -> None:

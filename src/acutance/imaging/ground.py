@@ -8,26 +8,31 @@ from __future__ import annotations
 
 import numpy as np
 
-CELL = 4  # pixels a side of one grain
+CELLS = (4, 1)  # pixels a side of a grain: strokes come from the first, the roughness of canvas from the second
 
 
 def ground(top: int, left: int, height: int, width: int) -> np.ndarray:
-    """Grain in [-1, 1] for the pixels from ``(top, left)`` on, float32 ``(height, width)``; evenly distributed.
-
-    Each cell of 4x4 pixels is a hash of its place (the mixing steps of MurmurHash3).
+    """Grain in [-1, 1] for the pixels from ``(top, left)`` on, float32 ``(height, width)``: the mean of two sizes of
+    grain, each evenly distributed.
 
     >>> whole = ground(0, 0, 16, 16)
     >>> bool((whole[8:, 4:] == ground(8, 4, 8, 12)).all())
     True
     """
-    rows = np.arange(top // CELL, (top + height - 1) // CELL + 1, dtype=np.uint32)
-    columns = np.arange(left // CELL, (left + width - 1) // CELL + 1, dtype=np.uint32)
+    large, small = (_grains(cell, top, left, height, width) for cell in CELLS)
+    return (large + small) / np.float32(2)
+
+
+def _grains(cell: int, top: int, left: int, height: int, width: int) -> np.ndarray:
+    """One size: every grain is a hash of its place (the mixing steps of MurmurHash3)."""
+    rows = np.arange(top // cell, (top + height - 1) // cell + 1, dtype=np.uint32)
+    columns = np.arange(left // cell, (left + width - 1) // cell + 1, dtype=np.uint32)
     mixed = rows[:, None] * np.uint32(0x9E3779B1) ^ columns * np.uint32(0x85EBCA77)
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
         mixed = (mixed ^ (mixed >> np.uint32(shift))) * np.uint32(factor)
-    cells = ((mixed ^ (mixed >> np.uint32(16))) >> np.uint32(24)).astype(np.float32) / np.float32(127.5) - np.float32(1)
-    pixels = cells.repeat(CELL, 0).repeat(CELL, 1)
-    return pixels[top % CELL : top % CELL + height, left % CELL : left % CELL + width]
+    grains = ((mixed ^ (mixed >> np.uint32(16))) >> np.uint32(24)).astype(np.float32) / np.float32(127.5)
+    pixels = (grains - np.float32(1)).repeat(cell, 0).repeat(cell, 1)
+    return pixels[top % cell : top % cell + height, left % cell : left % cell + width]
 
 
 def on_ground(tile: np.ndarray, top: int, left: int, levels: int, peak: float) -> np.ndarray:

@@ -22,12 +22,14 @@ FAINT = 4e-4  # contours below it (the ground's are 7e-5) leave the direction to
 COARSE = {"size": 17, "long": 4.5, "wide": 0.85, "around": 2.75, "gain": 5.0, "most": 0.10}  # at a quarter of the size
 FINE = {"size": 13, "long": 4.0, "wide": 0.7, "around": 3.0, "gain": 4.0, "most": 0.06}  # at half
 HAIRS = {"size": 17, "long": 6.0, "wide": 0.65, "around": 2.2, "gain": 3.0, "most": 0.04}  # at the full size, of light
+CANVAS = 0.06  # the most that the roughness of canvas changes the light
 
 
 class Brush(nn.Module):
     """RGB ``(N, 3, H, W)`` in [0, 1], sides multiples of 8, to three pictures of half the size: the smeared
-    picture, and the paint of coarse and of fine strokes, within +-0.10 and +-0.06; and the furrows that a brush's
-    hairs leave, ``(N, 1, H, W)`` within +-0.04. Has no trained weights.
+    picture, and the paint of coarse and of fine strokes, within +-0.10 and +-0.06; and two of the full size, ``(N, 1,
+    H, W)``: the furrows that a brush's hairs leave, within +-0.04, and the canvas under it, within +-0.06. Has no
+    trained weights.
     """
 
     angles: Tensor
@@ -47,7 +49,7 @@ class Brush(nn.Module):
         self.register_buffer("coarse", _by_channel(_strokes(**COARSE)[0]))
         self.register_buffer("hairs", _strokes(**HAIRS)[0][:, None])
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """See the class."""
         half, quarter = F.avg_pool2d(x, 2), F.avg_pool2d(x, 4)
         along = self.along(quarter)
@@ -55,13 +57,16 @@ class Brush(nn.Module):
         along = twice(along)
         shares = self._shares(along)
         fine = _convolved(half, self.fine)
-        hairs = _gathered(_convolved(x.mean(1, keepdim=True), self.hairs), self._shares(twice(along)), 1)
+        light = x.mean(1, keepdim=True)
+        hairs = _gathered(_convolved(light, self.hairs), self._shares(twice(along)), 1)
+        rough = light - F.avg_pool2d(light, 3, 1, 1, count_include_pad=False)  # the ground's smallest grains
         around, fine = fine[:, -3:], _gathered(fine[:, :-3], shares)
         return (
             around + fine,
             twice(_bounded(coarse, COARSE["gain"], COARSE["most"])),
             _bounded(fine, FINE["gain"], FINE["most"]),
             _bounded(hairs, HAIRS["gain"], HAIRS["most"]),
+            CANVAS * torch.tanh(rough / CANVAS),
         )
 
     def along(self, x: Tensor) -> Tensor:

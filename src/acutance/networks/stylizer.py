@@ -81,7 +81,7 @@ class Painter(nn.Module):
     """RGB ``(N, 3, H, W)`` in [0, 1], H and W multiples of 8, to the same size, unclamped.
 
     ``Brush`` lays strokes; the network sees them and the picture and decides, slowly varying from place to place,
-    how strongly coarse and fine strokes show in each channel, and the furrows of the hairs in all of them (0.6 to 3
+    how strongly coarse and fine strokes show in each channel, the furrows of the hairs and the canvas in all (0.6 to 3
     times), and what colour is added. It
     cannot draw by itself: left free to, it found grids, weaves and inverted detail that please the features it
     is judged by. ``channels`` at a quarter of the size, twice as many at an eighth, where ``blocks``
@@ -93,7 +93,7 @@ class Painter(nn.Module):
 
     scale, multiple, overlap = 1, 8, 48
 
-    def __init__(self, *, channels: int = 48, blocks: int = 4, halo: int = 64, ground: int = 8) -> None:
+    def __init__(self, *, channels: int = 48, blocks: int = 4, halo: int = 64, ground: int = 16) -> None:
         super().__init__()
         self.halo, self.ground = halo, ground
         c = channels
@@ -103,21 +103,22 @@ class Painter(nn.Module):
         self.coarse = nn.Sequential(*[_Residual(2 * c) for _ in range(blocks)])
         self.up = _convolution(2 * c, c)
         self.fine = nn.Sequential(*[_Residual(c) for _ in range(2)])
-        self.last = _convolution(c, 10)
+        self.last = _convolution(c, 11)
         with torch.no_grad():
             self.last.weight.mul_(0.1)
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
         half = F.avg_pool2d(x, 2)
-        paint, coarse, fine, hairs = self.brush(x)
+        paint, coarse, fine, hairs, canvas = self.brush(x)
         shallow = F.leaky_relu(self.first(F.pixel_unshuffle(torch.cat([half, paint, coarse, fine], 1), 2)), 0.2)
         deep = self.coarse(F.leaky_relu(self.down(shallow), 0.2))
         deep = F.leaky_relu(self.up(F.interpolate(deep, scale_factor=2.0, mode="nearest")), 0.2)
         found = self.last(self.fine(shallow + deep)).float()
         found = twice(F.avg_pool2d(found, 5, 1, 2, count_include_pad=False))
         strokes = paint + found[:, :3] + _share(found[:, 3:6]) * coarse + _share(found[:, 6:9]) * fine
-        return twice(strokes) + _share(twice(found[:, 9:])) * hairs
+        shares = _share(twice(found[:, 9:]))
+        return twice(strokes) + shares[:, :1] * hairs + shares[:, 1:] * canvas
 
 
 def _share(x: Tensor) -> Tensor:

@@ -66,7 +66,7 @@ SCALES = (
     (2, (("relu1_1", 1.0), ("relu2_1", 2.0), ("relu3_1", 2.0), ("relu3_4", 1.0))),
     (4, (("relu2_1", 1.0), ("relu3_1", 1.0))),
 )
-PAINTER = {"channels": 48, "blocks": 4, "halo": 64, "ground": 8}
+PAINTER = {"channels": 48, "blocks": 4, "halo": 64, "ground": 16}
 
 
 def siamese_plus() -> Recipe:
@@ -81,7 +81,7 @@ def siamese_plus() -> Recipe:
         return Siamese(
             Painter(**PAINTER), SiameseCritic(size=2 * tile, width=32, vector=VECTOR, spectral=True), margin=MARGIN,
             weights=(0.1, 1.0), context=32,
-            style=(("style", 1.0, Style(features=features, scales=SCALES, palette=0.7, means=2.0)),),
+            style=(("style", 1.0, Style(features=features, scales=SCALES, palette=0.5, means=0.5)),),
             content=(("content", 0.5, Content(features=features, layer="conv3_1", view=2.0)),),
             optimizers=(lambda parameters: Muon(parameters, lr=5e-3, adam_lr=1e-3), adam(*RATE)),
         )  # fmt: skip
