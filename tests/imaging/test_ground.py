@@ -18,7 +18,7 @@ def test_a_function_of_place_alone() -> None:
 
 def test_evenly_distributed_and_unrelated() -> None:
     cells = ground(0, 0, 1024, 1024)[::4, ::4]
-    assert abs(cells.mean()) < 0.01 and cells.std() == pytest.approx(1 / np.sqrt(3), abs=0.01)
+    assert abs(cells.mean()) < 0.01 and cells.std() == pytest.approx(1 / np.sqrt(6), abs=0.01)
     for shift in (1, 2, 64):
         for axis in (0, 1):
             assert abs((cells * np.roll(cells, shift, axis)).mean()) < 0.01

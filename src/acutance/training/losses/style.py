@@ -73,7 +73,7 @@ class Style:
 
 def _apart(a: Tensor, b: Tensor) -> Tensor:
     """Of means ``(N, C)``, each at least 0: 0 where they are equal, 1 where they are e times as large."""
-    least = 0.03 * b.mean()
+    least = (0.03 * b.mean()).clamp_min(1e-6)
     return ((a + least) / (b + least)).log().square().mean()
 
 
