@@ -20,7 +20,9 @@ class Upscaler:
     """
 
     def __init__(self, model: str = store.DEFAULT, *, texture: float = 0.0, **settings: Any) -> None:
-        self._pipeline = pipeline.Upscaler(dial.load(str(model), texture), pipeline.Settings(**settings))
+        self._pipeline = pipeline.Upscaler(
+            dial.load(str(model), texture, settings.get("scale")), pipeline.Settings(**settings)
+        )
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """Enlarge ``(H, W)`` or ``(H, W, C)``, C 1 to 4 (grey, grey + alpha, RGB, RGB + alpha), of uint8,

@@ -18,6 +18,14 @@ def test_its_ends_are_the_models_and_every_place_is_another_plan() -> None:
     assert len({dial.load("fidelity", t).sha256 for t in (0, 0.25, 0.5, 1)}) == 4
 
 
+def test_up_to_twice_the_size_a_sibling_does_the_work() -> None:
+    """Unless texture is asked for, which it does not have, or another model."""
+    assert dial.load("fidelity", scale=2).name == dial.load("fidelity", scale=1.5).name == "fidelity_x2"
+    assert dial.load("fidelity", scale=2.01).name == dial.load("fidelity").name == "fidelity"
+    assert dial.load("fidelity", 0.5, 2).name == "fidelity with 0.5 texture"
+    assert dial.load("texture", scale=2).name == "texture"
+
+
 def test_more_of_it_is_more_texture(photo: np.ndarray) -> None:
     from acutance.imaging.bicubic import downscale
 

@@ -91,7 +91,7 @@ def _run(source: Path, output: Path | None, model: tuple[str, float], settings: 
     from acutance.pipelines.upscale import Upscaler
 
     return_freed_memory()
-    loaded = dial.load(*model)
+    loaded = dial.load(*model, settings.scale)
     target = output or beside(source, settings, loaded.geometry.scale)
     report = _Report(json)
     with console.stoppable() as stopped:

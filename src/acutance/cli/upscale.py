@@ -64,7 +64,7 @@ def upscale(
         overwrite=overwrite,
         max_megapixels=max_megapixels,
     )
-    if code := run(inputs, output, dial.load(model, texture), recursive, settings, json):
+    if code := run(inputs, output, dial.load(model, texture, scale), recursive, settings, json):
         raise typer.Exit(code)
 
 
