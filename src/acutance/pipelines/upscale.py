@@ -137,7 +137,7 @@ class Upscaler:
             (unit,) = units(plan)
             facts: dict[str, Any] = {
                 "input": str(source), "output": str(target), "width": size[0], "height": size[1],
-                "plan": plan.sha256, "engine": plan.engine, "precision": plan.precision,
+                "plan": plan.sha256, "model": self.model.name, "engine": plan.engine, "precision": plan.precision,
             }  # fmt: skip
             if not self.settings.overwrite and target.exists():
                 if journal.holds(target, unit):
