@@ -68,7 +68,7 @@ def examples(name: str, photos: Path) -> Image.Image:
 def main() -> None:
     """Fill in every card whose model was measured."""
     for card in sorted(CARDS.glob("*.md")):
-        if card.stem not in MEASURED:
+        if card.stem not in MEASURED or not (RESULTS / f"{MEASURED[card.stem][0]}.json").exists():
             continue
         block = f"<!-- scores -->\n{scores(card.stem)}\n<!-- /scores -->"
         card.write_text(re.sub(r"<!-- scores -->.*<!-- /scores -->", block, card.read_text(), flags=re.S))

@@ -181,10 +181,13 @@ def main() -> None:
     parser.add_argument("videos", type=Path)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--frames", type=int, default=48)
-    parser.add_argument("--only", default="", help="oldfilm or bunny: the rest stays as it is stored")
+    parser.add_argument(
+        "--only", choices=("", "oldfilm", "bunny"), default="", help="oldfilm or bunny: the rest stays as it is stored"
+    )
     given = parser.parse_args()
+    kept = ("steady", "films", "note")
     stored = json.loads((RESULTS / "film.json").read_text()) if given.only else {"films": {}}
-    result = {key: value for key, value in stored.items() if key in ("steady", "films") or key.startswith("parts_")}
+    result = {key: value for key, value in stored.items() if key in kept or key.startswith("parts_")}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if not given.only:

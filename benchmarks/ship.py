@@ -32,7 +32,7 @@ def style_scores(result: dict) -> dict[str, float]:
     return {
         "edge agreement": round(result["edge agreement"], 3),
         "KID (SqueezeNet) less by": round(result["kid falls by"]["squeeze"], 3),
-        "KID (VGG) less by": round(result["kid falls by"]["vgg19_relu3_4"], 3),
+        "KID (VGG) less by": round(result["kid falls by"]["vgg19_relu3_4_evened"], 3),
     }
 
 

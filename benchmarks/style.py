@@ -68,9 +68,9 @@ def distances(sets: dict[str, list[np.ndarray]], paintings: list[np.ndarray]) ->
     found: dict[str, Any] = {name: {} for name in sets}
     for extractor in (vgg19(), squeeze()):
         aim = features(paintings, extractor)
-        even = evened if extractor.name.startswith("vgg") else lambda a, b: (a, b)  # SqueezeNet's are of one size
         for name, pictures in sets.items():
-            kernel = kid(*even(features(pictures, extractor), aim))
+            found_here = features(pictures, extractor)
+            kernel = kid(*(evened(found_here, aim) if extractor.even else (found_here, aim)))
             found[name][extractor.name] = {"kid": kernel.mean, "deviation": kernel.deviation}
     return found
 

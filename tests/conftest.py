@@ -10,8 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 SHARED = Path(os.environ.get("ACUTANCE_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+settings.register_profile("house", deadline=None)  # a busy machine is no finding
+settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")

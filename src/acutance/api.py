@@ -14,13 +14,16 @@ from acutance.pipelines import upscale as pipeline
 class Upscaler:
     """A model, ready to enlarge arrays and files.
 
-    ``model``: a built-in name, a model file or a run folder. ``texture``: from 0, faithful, to 1, most
-    texture. ``engine``: auto, cpu or torch. ``precision``: auto, fp32 or bf16 (auto: bf16 for 8-bit
-    pictures where the processor has it). ``tile``: side in pixels, 0 chooses.
+    ``model``: a built-in name, a model file or a run folder; for files made with a ``scale`` up to 2,
+    ``fidelity_x2`` works for ``fidelity``. ``texture``: from 0, faithful, to 1, most texture. ``engine``:
+    auto, cpu or torch. ``precision``: auto, fp32 or bf16 (auto: bf16 for 8-bit pictures where the
+    processor has it). ``tile``: side in pixels, 0 chooses.
     """
 
     def __init__(self, model: str = store.DEFAULT, *, texture: float = 0.0, **settings: Any) -> None:
-        self._pipeline = pipeline.Upscaler(dial.load(str(model), texture), pipeline.Settings(**settings))
+        self._pipeline = pipeline.Upscaler(
+            dial.load(str(model), texture, settings.get("scale")), pipeline.Settings(**settings)
+        )
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """Enlarge ``(H, W)`` or ``(H, W, C)``, C 1 to 4 (grey, grey + alpha, RGB, RGB + alpha), of uint8,

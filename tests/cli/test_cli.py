@@ -195,7 +195,7 @@ def test_a_signal_stops_with_nothing_half_done(tmp_path: Path, photo: np.ndarray
     process.send_signal(number)
     _, err = process.communicate(timeout=90)
     assert process.returncode == code and "run the same command again" in err and "Traceback" not in err
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 30
     assert list((tmp_path / "out").iterdir()) == []
 
 

@@ -68,7 +68,7 @@ def test_a_damaged_film_exits_with_one(acutance, tmp_path: Path) -> None:
 
 
 def test_a_pause_and_going_on(acutance, tmp_path: Path) -> None:
-    make(tmp_path / "a.mp4", Clip(size=(96, 64), frames=130))
+    make(tmp_path / "a.mp4", Clip(size=(96, 64), frames=190))
     arguments = ["remaster", "a.mp4", "-o", "b.mp4", "--preset", "ultrafast", "--json"]
     command = [sys.executable, "-m", "acutance", *arguments]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -84,7 +84,7 @@ def test_a_pause_and_going_on(acutance, tmp_path: Path) -> None:
     done = acutance(*arguments, timeout=240)
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 0 and events[1]["done"] == 97, "the first new frame is the one after those kept"
-    assert len(content(tmp_path / "b.mp4").frames) == 130
+    assert len(content(tmp_path / "b.mp4").frames) == 190
 
 
 def test_preview(acutance, tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_preview_replaces_nothing_else_unasked(acutance, tmp_path: Path) -> No
 
 
 def test_a_reader_that_leaves_ends_it_without_a_word(tmp_path: Path) -> None:
-    make(tmp_path / "a.mp4", Clip(size=(32, 24), frames=40))
+    make(tmp_path / "a.mp4", Clip(size=(32, 24), frames=400))
     command = [sys.executable, "-m", "acutance", "remaster", "a.mp4", "--preset", "ultrafast", "--json"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None and process.stderr is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -16,6 +18,20 @@ def test_its_ends_are_the_models_and_every_place_is_another_plan() -> None:
         model = store.load(name)
         assert all(np.array_equal(end.weights[key], tensor) for key, tensor in model.weights.items())
     assert len({dial.load("fidelity", t).sha256 for t in (0, 0.25, 0.5, 1)}) == 4
+
+
+def test_up_to_twice_the_size_a_sibling_does_the_work() -> None:
+    """Unless texture is asked for, which it does not have, or another model."""
+    assert dial.load("fidelity", scale=2).name == dial.load("fidelity", scale=1.5).name == "fidelity_x2"
+    assert dial.load("fidelity", scale=2.01).name == dial.load("fidelity").name == "fidelity"
+    assert dial.load("fidelity", 0.5, 2).name == "fidelity with 0.5 texture"
+    assert dial.load("texture", scale=2).name == "texture"
+
+
+def test_a_users_own_model_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = store.copy_files(store.load("fidelity"), tmp_path / "fidelity.safetensors").with_name("fidelity.safetensors")
+    monkeypatch.setenv("ACUTANCE_MODELS", str(tmp_path))
+    assert dial.load("fidelity", scale=2).path == own
 
 
 def test_more_of_it_is_more_texture(photo: np.ndarray) -> None:

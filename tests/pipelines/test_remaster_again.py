@@ -154,7 +154,9 @@ def test_a_film_that_is_done_sweeps_up_after_other_plans(tmp_path: Path) -> None
     left = stop_after(source, target, 7, crf=30)
     (tmp_path / "two").mkdir()
     other = stop_after(source, tmp_path / "two" / "out.mp4", 7)
-    assert run(source, target)["run"] == 12
+    events: list[dict[str, Any]] = []
+    assert remaster(source, target, ToyUpscaler(), FilmSettings(**QUICK), on_event=events.append)["run"] == 12
+    assert "another plan" in events[0]["notes"][-1]
     assert not left.exists() and other.exists()
 
 

@@ -52,7 +52,7 @@ def served(tmp_path: Path, acutance) -> Iterator[Server]:
 def opened(browser: Any, link: str, **options: Any) -> Any:
     """A page that notes any script error and any request to elsewhere; ``browser``, or a context of one."""
     page = (browser.new_context(**options) if hasattr(browser, "new_context") else browser).new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(60_000)
     page.problems = []
     page.on("pageerror", lambda error: page.problems.append(str(error)))
     page.on("console", lambda line: "Content Security" in line.text and page.problems.append(line.text))

@@ -66,7 +66,7 @@ def ask(port: int, method: str, path: str, body: bytes | None = None, **headers:
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    with serving(body_bytes=100, body_seconds=0.5) as number:
+    with serving(body_bytes=100) as number:
         yield number
 
 
@@ -145,19 +145,20 @@ def test_bodies_over_the_limit_are_refused(port: int) -> None:
     assert b" 413 " in raw(port, chunked)
 
 
-def test_a_body_that_dawdles_is_refused(port: int) -> None:
-    begin = time.monotonic()
-    answer = raw(port, b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\nxx")
-    assert b" 408 " in answer and time.monotonic() - begin < 3
+def test_a_body_that_dawdles_is_refused() -> None:
+    with serving(body_bytes=100, body_seconds=0.5) as port:
+        begin = time.monotonic()
+        answer = raw(port, b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\nxx")
+        assert b" 408 " in answer and time.monotonic() - begin < 10
 
 
 def test_a_head_that_dawdles_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(connection, "HEAD_SECONDS", 1.0)
     with serving() as port:
         begin = time.monotonic()
         assert raw(port, b"GET /hello HTTP/1.1\r\nHost: local") == b""
         assert raw(port, b"") == b""
-        assert 0.5 < time.monotonic() - begin < 4
+        assert 1.5 < time.monotonic() - begin < 10
         with socket.create_connection(("127.0.0.1", port), timeout=5) as second:
             second.sendall(b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert b"200 OK" in second.recv(65536)
@@ -168,7 +169,7 @@ def test_a_head_that_dawdles_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None
         for _ in range(3):  # a line in use is not cut
             line.request("GET", "/hello")
             assert line.getresponse().read() == b'{"hello":"you"}'
-            time.sleep(0.2)
+            time.sleep(0.5)
         line.close()
 
 

@@ -61,13 +61,18 @@ def test_a_process_that_dies_ends_the_run_and_it_goes_on(dataset: Path, tmp_path
         text=True,
         start_new_session=True,
     )
-    deadline = time.monotonic() + 90
-    while not checkpoint.checkpoints(tmp_path) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    workers = [int(p) for p in Path(f"/proc/{job.pid}/task/{job.pid}/children").read_text().split()]
-    assert len(workers) == 2
-    os.kill(workers[1], signal.SIGKILL)
-    _, err = job.communicate(timeout=90)
+    deadline = time.monotonic() + 120
+    try:
+        while not checkpoint.checkpoints(tmp_path) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        workers = [int(p) for p in Path(f"/proc/{job.pid}/task/{job.pid}/children").read_text().split()]
+        assert len(workers) == 2
+        os.kill(workers[1], signal.SIGKILL)
+        _, err = job.communicate(timeout=120)
+    finally:
+        if job.poll() is None:
+            os.killpg(job.pid, signal.SIGKILL)
+            job.communicate()
     assert job.returncode != 0
     assert "another process of this run ended" in err
     kept = [checkpoint.step_of(c) for c in checkpoint.checkpoints(tmp_path) if checkpoint.damage(c) is None]

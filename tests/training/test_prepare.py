@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -210,14 +208,13 @@ def test_a_full_disk_is_said_before_and_during(photos: Path, tmp_path: Path, mon
 def test_kill_minus_nine_leaves_no_dataset_and_the_rerun_is_the_same(tmp_path: Path) -> None:
     for seed in range(12):
         write_png_in(tmp_path / "photos" / f"{seed}.png", picture(300, 300, seed))
-    command = [sys.executable, "-m", "acutance", "prepare", "photos", "-o", "pack"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
-    shard = tmp_path / "pack" / "shard-00000.bin"
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and not (shard.exists() and shard.stat().st_size):
-        time.sleep(0.002)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    script = (
+        "import os, signal; from pathlib import Path; from acutance.training.prepare import prepare\n"
+        "def on_event(e): e['event'] == 'progress' and e['done'] == 6 and os.kill(os.getpid(), signal.SIGKILL)\n"
+        "prepare([Path('photos')], Path('pack'), on_event=on_event)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=False)
+    assert done.returncode == -signal.SIGKILL and list((tmp_path / "pack").glob("shard-*.bin"))
     assert not (tmp_path / "pack" / "manifest.json").exists()
     (tmp_path / "pack" / "shard-00007.bin").write_bytes(b"of a larger set, before")
     again, fresh = (prepare([tmp_path / "photos"], tmp_path / name) for name in ("pack", "fresh"))

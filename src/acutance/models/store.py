@@ -32,6 +32,11 @@ def available() -> dict[str, Path]:
     return found
 
 
+def is_builtin(name: str) -> bool:
+    """Whether ``name`` stands for a model that came with acutance: the user's own of that name would go before it."""
+    return available().get(name, Path()).parent == BUILTIN
+
+
 def find(name: str) -> Path:
     """The file behind a name, a path to a model file, or a run folder. Raises ``UsageError``."""
     known = available()

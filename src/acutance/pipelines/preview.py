@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -62,12 +62,14 @@ def preview(
         size, (region[2], region[3]), (film.width, film.height), strict=True))  # fmt: skip
     upright = large[::-1] if _turns(film) % 2 else large
     encoding = _encoding(film, clip, (2 * upright[0] + BORDER, upright[1]))
-    pairs = _pairs(film, upscaler, settings, region, large, at, seconds, cancelled)
     stills: list[np.ndarray] = []
     count, expected = 0, max(1, round(seconds * film.rate))
     keep = {round((n + 0.5) / STILLS * expected) for n in range(STILLS)} | {0}
     with atomic_path(clip) as temporary:
-        with segment_writer(temporary, film, encoding, converter(film, encoding), "mp4") as write:
+        with (
+            segment_writer(temporary, film, encoding, converter(film, encoding), "mp4") as write,
+            closing(_pairs(film, upscaler, settings, region, large, at, seconds, cancelled)) as pairs,
+        ):
             for before, after in pairs:
                 both = _side_by_side(before, after, film)
                 write(both)
@@ -118,7 +120,7 @@ def _pairs(
     at: float,
     seconds: float,
     cancelled: Callable[[], bool],
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
     """Before and after of every frame, both at the size ``large``."""
     zero = film.start if film.container in CLOCKS_FROM_ANYWHERE else 0.0
     span = Span(first=round((at + zero) / film.time_base), stop=round((at + zero + seconds) / film.time_base))

@@ -34,6 +34,7 @@ from acutance.pipelines.strips import Layout
 from acutance.pipelines.upscale import Event, Upscaler
 
 AHEAD_BYTES = 64 << 20  # of finished frames waiting for the encoder
+OTHER_PLAN = "segments of another plan lie beside it; they are not used, and go when this film is done"
 MOST_AHEAD = 8  # frames
 NOTHING = np.empty((0, 0, 3), np.uint8)
 
@@ -66,11 +67,14 @@ def remaster(
     settings = settings or FilmSettings()
     project = draw_up(source, target, upscaler, settings)
     journal = Journal(target.parent)
-    facts = _facts(project)
+    facts = _facts(project, upscaler.model.name)
     if (kept := _kept(project, journal)) is not None:
         sweep_if_free(project.folder)
         return {"status": "kept", **facts, **kept}
-    on_event({"event": "plan", **facts, "notes": list(project.notes), "frames": project.frames})
+    others = (
+        ["what was done before with another plan is not used, and goes when this is done"] if abandoned(project) else []
+    )
+    on_event({"event": "plan", **facts, "notes": [*project.notes, *others], "frames": project.frames})
     with work_folder(project.folder):
         if (kept := _kept(project, journal)) is not None:  # by a process that held the folder until now
             sweep(project.folder)
@@ -105,13 +109,13 @@ def _kept(project: Project, journal: Journal) -> dict[str, str] | None:
     raise UsageError(f"{target}: exists and was made with another plan or by another program; use --overwrite")
 
 
-def _facts(project: Project) -> dict[str, Any]:
+def _facts(project: Project, model: str) -> dict[str, Any]:
     width, height = project.encoding.size
     return {
         "input": str(project.film.path), "output": str(project.target), "width": width, "height": height,
         "codec": project.encoding.codec, "pixel_format": project.encoding.pixel_format, "crf": project.encoding.crf,
-        "preset": project.encoding.preset, "plan": project.plan.sha256, "engine": project.plan.engine,
-        "precision": project.plan.precision,
+        "preset": project.encoding.preset, "plan": project.plan.sha256, "model": model,
+        "engine": project.plan.engine, "precision": project.plan.precision,
     }  # fmt: skip
 
 

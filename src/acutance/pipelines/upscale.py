@@ -27,7 +27,8 @@ from acutance.pipelines.settings import Settings, final_size, passes_needed
 from acutance.pipelines.strips import Layout, Rows, peak_of
 from acutance.pipelines.stylize import Painted
 
-TILE = 288  # pixels a side: about what the processor's caches like, halo included
+TILE = 288  # pixels a side, as the network works on them: about what the processor's caches like, halo included
+FOLDS = 4  # networks with a ``multiple`` up to this fold as many pixels a side into channels before they work
 STYLE_TILE = 800  # of networks that paint: most of them works at a quarter of the size or less
 STRIP_BYTES = 32 << 20  # a strip of the result, so that memory does not grow with the picture
 Event = Callable[[dict[str, Any]], None]
@@ -45,7 +46,7 @@ def tile_grid(width: int, height: int, model: Model, wanted: int = 0, pixel_byte
         raise UsageError(f"--tile {wanted}: {model.name} needs at least {margin + multiple}")
     rows_allowed = STRIP_BYTES // (width * pixel_bytes * geometry.scale**2)
     least = margin + max(32, multiple)
-    usual = STYLE_TILE if model.verb == "stylize" else TILE
+    usual = STYLE_TILE if model.verb == "stylize" else TILE * (multiple if multiple <= FOLDS else 1)
     tall = wanted or max(min(usual, rows_allowed + margin), least)
     wide = wanted or (usual + usual * usual // tall) // 2  # less area when flat: wide rows need memory elsewhere
     wide = max(wide, wanted or least)
@@ -136,7 +137,7 @@ class Upscaler:
             (unit,) = units(plan)
             facts: dict[str, Any] = {
                 "input": str(source), "output": str(target), "width": size[0], "height": size[1],
-                "plan": plan.sha256, "engine": plan.engine, "precision": plan.precision,
+                "plan": plan.sha256, "model": self.model.name, "engine": plan.engine, "precision": plan.precision,
             }  # fmt: skip
             if not self.settings.overwrite and target.exists():
                 if journal.holds(target, unit):

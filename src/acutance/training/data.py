@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -264,7 +264,7 @@ def _picture(x: Tensor) -> Picture:
 
 def batches(
     sampler: Sampler, size: int, first: int, device: torch.device, place: tuple[int, int] = (0, 1)
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     """Endless batches of ``size`` from number ``first`` on; the next is read while this one is used.
 
     ``place`` (n, of): this process cuts the n-th share of every batch.

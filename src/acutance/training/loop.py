@@ -6,7 +6,7 @@ import json
 import math
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import torch
@@ -83,7 +83,8 @@ def train(
             log = Log(run if parallel.leads() else None, recipe, state.step, steps, on_event)
             validation = _validation(held_out, bench, recipe, pack, run, log) if parallel.leads() else None
             stream = batches(sampler, recipe.data.batch, state.draws, target, parallel.place())
-            _run(state, stream, recipe, run, steps, log, validation, cancelled)
+            with closing(stream), closing(log.board):
+                _run(state, stream, recipe, run, steps, log, validation, cancelled)
             if parallel.leads():
                 return export_run(run, recipe, state.average, state.step, pack, state.scores)
             return run / f"{recipe.name}.safetensors"

@@ -39,7 +39,8 @@ function screen(name) {
 // ---- what goes wrong -------------------------------------------------------------------------------
 
 function line(what, good, status = 0) {
-  good ? troubles.delete(what) : troubles.add(what);
+  if (good && !troubles.delete(what)) return; // there was no such trouble: another notice may stand there
+  if (!good) troubles.add(what);
   if (!troubles.size) return say("");
   say(`${status >= 500 ? "The study has a problem" : "The line is lost"}; your answers are kept.`);
 }

@@ -13,18 +13,20 @@ from acutance.training.objective import Regression
 from acutance.training.recipe import ConstantThenDecay, Recipe
 
 ARGUMENTS: dict[str, Any] = {"scale": 4, "channels": 64, "convolutions": 16}
+CROPS = PairedCrops(scale=4, patch=96, batch=16, candidates=3)
 FOLDED: dict[str, Any] = {"channels": 64, "convolutions": 16}
-CROPS: dict[str, Any] = {"patch": 96, "batch": 16, "candidates": 3}
 
 
 def compact() -> Recipe:
     """L1, Muon 0.003, batch 16 of 96-pixel crops, each the most detailed of three drawn."""
-    return _recipe("compact", "compact", ARGUMENTS, lambda: Compact(**ARGUMENTS), PairedCrops(scale=4, **CROPS))
+    return _recipe("compact", "compact", ARGUMENTS, lambda: Compact(**ARGUMENTS), CROPS)
 
 
 def compact_x2() -> Recipe:
-    """The same for twice the size, with the network that folds pixels first."""
-    return _recipe("compact_x2", "compact_x2", FOLDED, lambda: FoldedCompact(**FOLDED), PairedCrops(scale=2, **CROPS))
+    """The same for twice the size, with the network that folds pixels first; on half as many crops, but larger ones,
+    of which less lies at the border."""
+    crops = PairedCrops(scale=2, patch=144, batch=8, candidates=3)
+    return _recipe("compact_x2", "compact_x2", FOLDED, lambda: FoldedCompact(**FOLDED), crops)
 
 
 def _recipe(
