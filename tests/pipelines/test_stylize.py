@@ -108,7 +108,7 @@ STYLE = Settings(verb="stylize", precision="fp32")
 def test_facts_of_the_file(model: Model) -> None:
     fixed = model.network == "tile_unet"
     assert model.verb == "stylize" and model.geometry.scale == 1
-    assert (model.geometry.tile, model.geometry.halo, model.geometry.ground) == ((32, 0, 0) if fixed else (None, 64, 8))
+    assert (model.geometry.tile, model.geometry.halo, model.geometry.ground) == ((32, 0, 0) if fixed else (None, 64, 16))
 
 
 def test_both_engines_paint_what_torch_paints(model: Model, photo: np.ndarray) -> None:
@@ -121,7 +121,7 @@ def test_both_engines_paint_what_torch_paints(model: Model, photo: np.ndarray) -
         assert abs(laid(module, picture).astype(int) - result).max() <= 1
         assert laid(module, picture, drop=True).shape == (64, 64, 3)
     else:
-        x = torch.from_numpy(on_ground(np.pad(picture, ((0, 2), (0, 1), (0, 0)), "edge"), 0, 0, 8, 255))
+        x = torch.from_numpy(on_ground(np.pad(picture, ((0, 2), (0, 1), (0, 0)), "edge"), 0, 0, 16, 255))
         with torch.no_grad():
             whole = module(x.permute(2, 0, 1)[None].float() / 255)[0].clamp(0, 1) * 255
         assert abs(whole.round().permute(1, 2, 0).numpy()[:70, :95] - result).max() <= 1
