@@ -1,6 +1,7 @@
 """Turn a finished training run into a built-in model with its receipt.
 
 Usage: python benchmarks/ship.py RUN BENCH_FOLDER --name fidelity --about "..."
+--calm RUN --share 0.8 mixes the weights with those of the run that this one started from (Wang 2018, sec. 3.4).
 A style model has no test sets: without BENCH_FOLDER it takes its scores from what benchmarks/style.py stored,
 python benchmarks/ship.py RUN --name vangogh --scores benchmarks/results/style.json --about "..."
 """
@@ -12,6 +13,7 @@ import json
 import sys
 from pathlib import Path
 
+import torch
 from safetensors.torch import load_file
 
 from acutance.cli.train import find_recipe
@@ -45,6 +47,8 @@ def main() -> None:
     parser.add_argument("--name", required=True)
     parser.add_argument("--about", required=True)
     parser.add_argument("--data", required=True, help="The training sets and their licences, in words.")
+    parser.add_argument("--calm", type=Path, help="the run it started from")
+    parser.add_argument("--share", type=float, default=0.8, help="of RUN's weights in the mixture with --calm")
     parser.add_argument("--lpips", action="store_true", help="also measure LPIPS (weights in $ACUTANCE_WEIGHTS)")
     given = parser.parse_args()
     facts = json.loads((given.run / "run.json").read_text())
@@ -53,9 +57,15 @@ def main() -> None:
     if checkpoint.step_of(last) != facts["steps"]:
         sys.exit(f"{given.run}: stands at step {checkpoint.step_of(last)} of {facts['steps']}; finish it first")
     network = NETWORKS[recipe.network](**recipe.arguments)
-    network.load_state_dict(load_file(last / "average.safetensors"))
+    weights = load_file(last / "average.safetensors")
+    if given.calm:
+        calm = load_file(checkpoint.checkpoints(given.calm)[-1] / "average.safetensors")
+        weights = {name: torch.lerp(calm[name], tensor, given.share) for name, tensor in weights.items()}
+    network.load_state_dict(weights)
     receipt = {key: facts[key] for key in ("recipe", "data", "seed", "start", "versions", "commit")}
     receipt |= {"steps": facts["steps"], "about": given.about, "trained_on": given.data, "measured": {}}
+    if given.calm:
+        receipt["mixed"] = f"{given.share:g} of it and {1 - given.share:g} of {given.calm.name}"
     export_model(BUILTIN, given.name, recipe.network, recipe.arguments, network, receipt)
     model = read_model(BUILTIN / f"{given.name}.safetensors")
     metrics = {"PSNR-Y": "psnr_y"} | ({"LPIPS": "lpips"} if given.lpips else {})
