@@ -1,4 +1,4 @@
-"""A frame of an old film by bicubic, by fidelity and by restore: python benchmarks/old_frame.py FILM -o docs/restore.jpg"""
+"""A frame of an old film by bicubic, fidelity and restore: python benchmarks/old_frame.py FILM -o docs/restore.jpg"""
 
 from __future__ import annotations
 

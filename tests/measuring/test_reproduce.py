@@ -58,6 +58,7 @@ def test_the_command(acutance, shared: Path, tmp_path: Path) -> None:
     events = [json.loads(line) for line in done.stdout.splitlines()]
     facts = {(e["method"], e["metric"]): e for e in events if e["event"] == "fact"}
     assert facts["fidelity", "psnr_y"]["holds"] and facts["nearest", "psnr_y"]["holds"]
+    assert facts["fidelity_x2", "psnr_y"]["holds"], "at its own scale"
     assert abs(facts["bicubic", "psnr_y"]["measured"] - 28.43) < 0.01
     assert done.returncode == 0 and facts["texture", "lpips"]["holds"] is None
     assert "squeezenet" in facts["texture", "lpips"]["why"]

@@ -108,7 +108,9 @@ STYLE = Settings(verb="stylize", precision="fp32")
 def test_facts_of_the_file(model: Model) -> None:
     fixed = model.network == "tile_unet"
     assert model.verb == "stylize" and model.geometry.scale == 1
-    assert (model.geometry.tile, model.geometry.halo, model.geometry.ground) == ((32, 0, 0) if fixed else (None, 64, 16))
+    assert (model.geometry.tile, model.geometry.halo, model.geometry.ground) == (
+        (32, 0, 0) if fixed else (None, 64, 16)
+    )
 
 
 def test_both_engines_paint_what_torch_paints(model: Model, photo: np.ndarray) -> None:

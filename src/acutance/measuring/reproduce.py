@@ -20,7 +20,7 @@ from acutance.measuring.pairs import Pair, find_pairs, load_pair
 from acutance.measuring.published import FACTS, RECEIPT, Fact
 from acutance.models.model import Model
 
-SCALE = 4
+SCALE = 4  # of what the papers print
 # The names of Set14's pictures, which SelfExSR numbers in this order.
 SET14 = ("baboon", "barbara", "bridge", "coastguard", "comic", "face", "flowers", "foreman", "lenna", "man", "monarch",
          "pepper", "ppt3", "zebra")  # fmt: skip
@@ -94,10 +94,11 @@ def reproduce(
 
 
 def _measured(bench: Path, method: Method, facts: Sequence[Fact]) -> Iterator[Checked]:
-    """Run the method over the set once and gather each fact's figures."""
+    """Run the method over the set once, at its own scale, and gather each fact's figures."""
+    scale = int(method.facts["scale"])
     wanted: dict[Fact, list[float]] = {fact: [] for fact in facts}
     missing: dict[Fact, str] = {}
-    paths = find_pairs(bench, SCALE)
+    paths = find_pairs(bench, scale)
     for original, partner in paths:
         names = {original.stem} | (
             {SET14[paths.index((original, partner))]} if (bench.name, len(paths)) == ("Set14", 14) else set()
@@ -105,11 +106,11 @@ def _measured(bench: Path, method: Method, facts: Sequence[Fact]) -> Iterator[Ch
         mine = [fact for fact in facts if fact not in missing and (not fact.image or fact.image in names)]
         if not mine:
             continue
-        pair, grey = load_pair(original, partner, SCALE), is_grey(original)
+        pair, grey = load_pair(original, partner, scale), is_grey(original)
         result, pair = method.run(bench.name, pair)
         for fact in mine:
             try:
-                wanted[fact].append(_figure(fact, result, pair, grey))
+                wanted[fact].append(_figure(fact, result, pair, grey, scale))
             except UsageError as error:  # weights of a learned metric
                 missing[fact] = str(error)
     for fact, figures in wanted.items():
@@ -117,11 +118,11 @@ def _measured(bench: Path, method: Method, facts: Sequence[Fact]) -> Iterator[Ch
         yield Checked(fact=fact, measured=None if why else float(np.mean(figures)), why=why)
 
 
-def _figure(fact: Fact, result: np.ndarray, pair: Pair, grey: bool) -> float:
+def _figure(fact: Fact, result: np.ndarray, pair: Pair, grey: bool, scale: int) -> float:
     """One figure; a grey original counts as luma itself where the fact says so."""
     if grey and fact.grey == "value" and fact.metric in OF_LUMA:
-        return OF_LUMA[fact.metric](result[..., 0], pair.hr[..., 0], border=SCALE)
-    return score(fact.metric, result, original=pair.hr, lr=pair.lr, scale=SCALE)
+        return OF_LUMA[fact.metric](result[..., 0], pair.hr[..., 0], border=scale)
+    return score(fact.metric, result, original=pair.hr, lr=pair.lr, scale=scale)
 
 
 def verdict(checked: Sequence[Checked]) -> int:
