@@ -1,6 +1,7 @@
 """What a finished run does to a test set: scores beside its starting point and bicubic, and a sheet.
 
-Usage: python benchmarks/effects.py RUN BENCH [--before RUN_OR_MODEL] [--faces DATASET]
+Usage: python benchmarks/effects.py RUN BENCH [--before RUN_OR_MODEL]
+       python benchmarks/effects.py RUN DATASET --held-out
 Writes results/training/NAME.json, .jpg and the log of the run as NAME.jsonl.
 """
 
@@ -14,12 +15,12 @@ from pathlib import Path
 from common import RESULTS, receipt
 from PIL import Image
 
+from acutance.cli.train import find_recipe
 from acutance.imaging.bicubic import upscale
 from acutance.measuring.metrics import score
 from acutance.measuring.pairs import find_pairs, load_pair
 from acutance.models import store
 from acutance.pipelines.upscale import Settings, Upscaler
-from acutance.training.data import WholePictures
 from acutance.training.pack import Pack
 from acutance.training.sheet import busiest_crops, sheet
 
@@ -37,11 +38,14 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("bench", type=Path, help="a test set, or with --held-out a dataset")
     parser.add_argument("--before", help="the run or model it started from")
-    parser.add_argument("--held-out", action="store_true", help="faces: the pictures a dataset holds out")
+    parser.add_argument(
+        "--held-out", action="store_true", help="the pictures a dataset holds out, degraded as the recipe does"
+    )
     given = parser.parse_args()
+    facts = json.loads((given.run / "run.json").read_text())
     if given.held_out:
         pack = Pack(given.bench)
-        pairs = WholePictures().sampler(pack, 0).pairs(pack.valid)
+        pairs = find_recipe(facts["recipe"]["name"]).data.pairs(pack, pack.valid)
     else:
         found = [load_pair(*paths, 4) for paths in find_pairs(given.bench, 4)]
         pairs = [(pair.lr, pair.hr) for pair in found]
@@ -53,7 +57,6 @@ def main() -> None:
     for label, run in models.items():
         results = [(run(lr), hr) for lr, hr in pairs]
         scores[label] = means([{name: score(name, r, original=hr, scale=4) for name in METRICS} for r, hr in results])
-    facts = json.loads((given.run / "run.json").read_text())
     name = facts["recipe"]["name"]
     folder = RESULTS / "training"
     folder.mkdir(parents=True, exist_ok=True)
