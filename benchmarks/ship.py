@@ -29,8 +29,12 @@ from acutance.training.export import export_model
 SETS = ("Set5", "Set14", "BSD100")
 
 
-def style_scores(result: dict) -> dict[str, float]:
-    """What a style model's list entry says."""
+def stored_scores(name: str, result: dict) -> dict[str, float]:
+    """What the list entry of a style model says, or of one measured on sets of its own."""
+    if "sets" in result:
+        rows = [row for row in result["sets"] if row["method"] == name]
+        return {f"{row['set']} {label}": round(row["mean"][metric], 4) for row in rows
+                for label, metric in (("PSNR-Y", "psnr_y"), ("LPIPS", "lpips"))}  # fmt: skip
     return {
         "edge agreement": round(result["edge agreement"], 3),
         "KID (SqueezeNet) less by": round(result["kid falls by"]["squeeze"], 3),
@@ -43,7 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
     parser.add_argument("bench", type=Path, nargs="?")
-    parser.add_argument("--scores", type=Path, help="a result of benchmarks/style.py")
+    parser.add_argument("--scores", type=Path, help="a result of benchmarks/style.py or of acutance evaluate")
     parser.add_argument("--name", required=True)
     parser.add_argument("--about", required=True)
     parser.add_argument("--data", required=True, help="The training sets and their licences, in words.")
@@ -70,7 +74,7 @@ def main() -> None:
     model = read_model(BUILTIN / f"{given.name}.safetensors")
     metrics = {"PSNR-Y": "psnr_y"} | ({"LPIPS": "lpips"} if given.lpips else {})
     if given.scores:
-        receipt["measured"] = style_scores(json.loads(given.scores.read_text()))
+        receipt["measured"] = stored_scores(given.name, json.loads(given.scores.read_text()))
     if given.bench:
         benches = [given.bench / name for name in SETS]
         for result in evaluate([method_of(model, Settings())], benches, model.geometry.scale, list(metrics.values())):
