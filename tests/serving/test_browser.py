@@ -71,6 +71,13 @@ def at(page: Any, words: str) -> None:
     )  # fmt: skip
 
 
+def told(page: Any, words: str) -> None:
+    """Wait until this notice stands in the question's place: another may stand there before it."""
+    page.wait_for_function(
+        "words => document.querySelector('.question.told')?.textContent === words", arg=words
+    )  # fmt: skip
+
+
 def ratings(study: Path, rater: int = 1) -> list[Rating]:
     store = Store(load(study))
     found = store.ratings(rater)
@@ -97,15 +104,16 @@ def test_begun_killed_resumed_finished_reported(browser: Any, served: Server, ac
     at(page, "3 of 5")
     page.keyboard.press("Backspace")
     at(page, "2 of 5")
+    told(page, "Answer it anew; the new answer counts.")
     page.keyboard.press("5")
     at(page, "3 of 5")
+    assert page.inner_text("[data-question]") == "How good does this picture look?"  # answered: the notice is gone
     page.wait_for_function("() => Object.keys(localStorage).length === 0")  # all acknowledged
     assert [(rating.answer, rating.changes) for rating in ratings(served.study)] == [(4, 0), (5, 1)]
 
     served.stop(signal.SIGKILL)
     page.keyboard.press("1")
-    page.wait_for_selector(".question.told")
-    assert page.inner_text("[data-question]") == "The line is lost; your answers are kept."
+    told(page, "The line is lost; your answers are kept.")
     at(page, "4 of 5")  # pictures were fetched beforehand
     page.keyboard.press("3")
     at(page, "5 of 5")
@@ -226,14 +234,13 @@ def test_two_windows_a_dark_phone_and_a_closed_page(browser: Any, served: Server
     at(one, "2 of 5")
     one.wait_for_function("() => Object.keys(localStorage).length === 0")
     two.tap("[data-answers] button:nth-child(1)")  # the same picture, scored in the other window just now
-    two.wait_for_selector(".question.told")
-    assert "Answered in another window already" in two.inner_text("[data-question]")
+    told(two, "Answered in another window already; going on.")
     at(two, "2 of 5")
     assert [rating.answer for rating in ratings(served.study, 2)] == [4]
 
     one.context.set_offline(True)  # answered without a line, and the page closed: the browser keeps the answer
     one.keyboard.press("3")
-    one.wait_for_selector(".question.told")
+    told(one, "The line is lost; your answers are kept.")
     assert one.problems == []
     context = one.context
     one.close()

@@ -22,7 +22,8 @@ let busy = true; // between pictures no key counts
 let since = 0;
 let keys = {}; // what a key does on the screen at hand
 const troubles = new Set();
-let notice = "";
+let trouble = ""; // stands until it is mended
+let passing = ""; // stands for some seconds
 let question = "";
 
 const stage = new Stage(one("stage"), zoomed);
@@ -39,25 +40,37 @@ function screen(name) {
 // ---- what goes wrong -------------------------------------------------------------------------------
 
 function line(what, good, status = 0) {
-  if (good && !troubles.delete(what)) return; // there was no such trouble: another notice may stand there
+  if (good && !troubles.delete(what)) return; // there was no such trouble
   if (!good) troubles.add(what);
-  if (!troubles.size) return say("");
-  say(`${status >= 500 ? "The study has a problem" : "The line is lost"}; your answers are kept.`);
+  const cause = status >= 500 ? "The study has a problem" : "The line is lost";
+  trouble = troubles.size ? `${cause}; your answers are kept.` : "";
+  if (!good) passing = "";
+  told();
+}
+
+function say(text, time) {
+  passing = text;
+  told();
+  setTimeout(() => { if (passing === text) hush(); }, time);
+}
+
+function hush() {
+  passing = "";
+  told();
 }
 
 // On the desk the notice takes the question's place, so that it never covers a picture.
-function say(text, time = 0) {
-  notice = text;
-  one("notice").textContent = text;
-  one("notice").hidden = !text;
-  one("question").textContent = text || question;
-  one("question").classList.toggle("told", Boolean(text));
-  if (time) setTimeout(() => { if (notice === text) say(""); }, time);
+function told() {
+  const notice = passing || trouble;
+  one("notice").textContent = notice;
+  one("notice").hidden = !notice;
+  one("question").textContent = notice || question;
+  one("question").classList.toggle("told", Boolean(notice));
 }
 
 function ask(text) {
   question = text;
-  say(notice);
+  told();
 }
 
 async function answeredElsewhere(status) {
@@ -169,6 +182,7 @@ async function next() {
 async function answer(value) {
   if (busy || !doing) return;
   busy = true;
+  hush();
   one("answers").children[value - 1].classList.add("chosen");
   outbox.put({
     item: doing.item, answer: value, attempt: crypto.getRandomValues(new Uint32Array(4)).join("-"),
