@@ -1,4 +1,4 @@
-"""The CPU engine: OpenVINO, bf16 where the processor multiplies it fast, fp32 elsewhere."""
+"""The CPU engine: OpenVINO, bf16 where the processor multiplies it fast, fp32 elsewhere, int8 where it is asked for."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from acutance.engines import check_output, not_finite
+from acutance.engines import check_output, int8, not_finite
 from acutance.engines.openvino import openvino as ov
 from acutance.errors import BadModel, UsageError
 from acutance.models.graph import read_graph
 from acutance.models.model import Model
 
-HINTS = {"fp32": "f32", "bf16": "bf16"}
+HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}  # of what is not in 8 bits
 
 
 def core() -> ov.Core:
@@ -47,6 +47,8 @@ class CpuEngine:
         self._buffer = buffer  # OpenVINO reads constants from it in place
         try:
             graph = core().read_model(ir, ov.Tensor(buffer, shared_memory=True))
+            if precision == "int8":
+                graph = int8.quantised(graph, model)
             graph.reshape([1, 3, *tile])
             graph = _finite_output(graph) if deep else _uint8_ports(graph)
             config = {"INFERENCE_PRECISION_HINT": HINTS[precision], "PERFORMANCE_HINT": "THROUGHPUT"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -66,7 +66,10 @@ class Geometry:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A loaded model. ``weights`` are float32 by name; ``sha256`` is that of the file."""
+    """A loaded model. ``weights`` are float32 by name; ``sha256`` is that of the file.
+
+    ``int8``: the least and largest input of each convolution that may run in 8 bits; empty if it was not calibrated.
+    """
 
     name: str
     path: Path
@@ -78,6 +81,7 @@ class Model:
     graph_sha256: str
     receipt: dict[str, Any]
     weights: dict[str, np.ndarray]
+    int8: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def parameters(self) -> int:

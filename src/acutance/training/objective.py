@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 
 from acutance.networks.ranges import as_input, as_output
 from acutance.training.batch import Batch
+from acutance.training.eight_bits import eight_bits
 from acutance.training.losses.adversarial import Game, TwoSided
 from acutance.training.parallel import gather
 
@@ -78,25 +79,38 @@ class Objective(Protocol):
 
 
 class Regression(nn.Module):
-    """One turn: the generator approaches the target under weighted losses, in its own output range."""
+    """One turn: the generator approaches the target under weighted losses, in its own output range.
+
+    ``rounded``: one half of each batch is computed in 8 bits, so that one set of weights serves both.
+    """
 
     global_terms = False
 
-    def __init__(self, generator: nn.Module, *, losses: tuple[Term, ...], optimizer: MakeOptimizer) -> None:
+    def __init__(
+        self, generator: nn.Module, *, losses: tuple[Term, ...], optimizer: MakeOptimizer, rounded: bool = False
+    ) -> None:
         super().__init__()
         self.generator = generator
         self.losses = losses
+        self.rounded = rounded
         self.optimizers = {"generator": optimizer}
         self.turns = (Turn(name="generator", network="generator", loss=self.generator_loss),)
 
     def generator_loss(self, batch: Batch) -> Losses:
         """Every loss by name, weighted."""
-        fake = self.generator(as_input(self.generator, batch.lr)).float()
+        lr = as_input(self.generator, batch.lr)
+        fake = (self._half_rounded(lr) if self.rounded else self.generator(lr)).float()
         return Losses(_content(self.losses, fake, as_output(self.generator, batch.hr)))
+
+    def _half_rounded(self, lr: Tensor) -> Tensor:
+        half = len(lr) // 2
+        exact = self.generator(lr[:half])
+        with eight_bits(self.generator):
+            return torch.cat([exact, self.generator(lr[half:])])
 
     def describe(self) -> dict[str, Any]:
         """See ``Objective``."""
-        return {"losses": _described(self.losses)}
+        return {"losses": _described(self.losses)} | ({"rounded": "half of each batch"} if self.rounded else {})
 
 
 def plain(critic: nn.Module, image: Tensor, batch: Batch) -> Tensor:
