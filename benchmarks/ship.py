@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 
 from acutance.cli.train import find_recipe
 from acutance.measuring.benchmark import evaluate
+from acutance.measuring.calibration import calibrate, write_calibrated
 from acutance.measuring.methods import network as method_of
 from acutance.models.model import read_model
 from acutance.models.store import BUILTIN
@@ -53,6 +54,7 @@ def main() -> None:
     parser.add_argument("--data", required=True, help="The training sets and their licences, in words.")
     parser.add_argument("--calm", type=Path, help="the run it started from")
     parser.add_argument("--share", type=float, default=0.8, help="of RUN's weights in the mixture with --calm")
+    parser.add_argument("--int8", type=Path, help="photographs to calibrate it with for 8 bits")
     parser.add_argument("--lpips", action="store_true", help="also measure LPIPS (weights in $ACUTANCE_WEIGHTS)")
     given = parser.parse_args()
     facts = json.loads((given.run / "run.json").read_text())
@@ -80,7 +82,10 @@ def main() -> None:
         for result in evaluate([method_of(model, Settings())], benches, model.geometry.scale, list(metrics.values())):
             for label, metric in metrics.items():
                 receipt["measured"][f"{result.set} {label}"] = round(result.mean(metric) or 0, 4)
-    export_model(BUILTIN, given.name, recipe.network, recipe.arguments, network, receipt)
+    path = export_model(BUILTIN, given.name, recipe.network, recipe.arguments, network, receipt)
+    if given.int8:
+        model = read_model(path)
+        write_calibrated(model, calibrate(model, given.int8), path)
     print(json.dumps(receipt, indent=1))
 
 

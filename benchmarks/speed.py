@@ -18,6 +18,7 @@ import numpy as np
 import pyvips
 from common import median, store, timed
 
+from acutance.engines import open_engine
 from acutance.engines.cpu import core, has_bf16
 from acutance.engines.openvino import openvino as ov
 from acutance.files import images, writing
@@ -44,6 +45,12 @@ def whole_process(source: Path, folder: Path, runs: int) -> dict:
         "acutance_fp32_png": [
             *CLI, "upscale", str(source), "-o", str(folder / "ours32.png"), "--overwrite", "--precision", "fp32"
         ],
+        "acutance_int8_png": [
+            *CLI, "upscale", str(source), "-o", str(folder / "ours8.png"), "--overwrite", "--precision", "int8"
+        ],
+        "acutance_int8_jpg90": [
+            *CLI, "upscale", str(source), "-o", str(folder / "ours8.jpg"), "--overwrite", "--precision", "int8"
+        ],
     }  # fmt: skip
     rows: dict[str, list] = {name: [] for name in ways}
     for _ in range(runs):
@@ -68,6 +75,9 @@ def parts(source: Path, folder: Path) -> dict:
     engine = upscaler.engine(grid, np.dtype(np.uint8))
     tiles = [pixels[r.start : r.stop, c.start : c.stop] for r, c in grid]
     times["tiles"] = _best(lambda: [None for _ in engine.stream(tiles)])
+    for precision in ("fp32", "int8"):
+        other = open_engine(upscaler.model, grid.tile, "cpu", precision, deep=False)
+        times[f"tiles_{precision}"] = _best(lambda other=other: [None for _ in other.stream(tiles)])
     large = upscaler.array(pixels)
     for suffix in ("png", "jpg"):
         times[f"encode_{suffix}"] = _best(lambda suffix=suffix: _encode(large, folder / f"e.{suffix}"))

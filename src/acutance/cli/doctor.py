@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import platform
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -23,10 +24,12 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="One JSON line on s
     from acutance.files import machine
     from acutance.models.store import available
 
+    names = available()
     facts: dict[str, Any] = {
         "python": platform.python_version(), "system": platform.platform(), "cores": machine.cores(),
         "processor": cpu.core().get_property("CPU", "FULL_DEVICE_NAME"), "instructions": machine.instructions(),
-        "bf16": cpu.has_bf16(), "gpu": _gpu(), "packages": machine.versions(), "models": list(available()),
+        "bf16": cpu.has_bf16(), "gpu": _gpu(), "packages": machine.versions(), "models": list(names),
+        "int8": [name for name, path in names.items() if _calibrated(path)],
     }  # fmt: skip
     if json:
         console.emit({"event": "doctor", **facts})
@@ -34,12 +37,25 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="One JSON line on s
     speed = "bf16 (fast)" if facts["bf16"] else "fp32 (this processor has no bf16 arithmetic)"
     print(f"processor  {facts['processor']}, {facts['cores']} cores, {' '.join(facts['instructions']) or 'no AVX-512'}")
     print(f"engine     cpu: OpenVINO, {speed}")
+    if facts["int8"] and any("vnni" in name or "int8" in name for name in facts["instructions"]):
+        print(f"           faster still with --precision int8: {', '.join(facts['int8'])}")
     print(f"gpu        {facts['gpu'] or 'none that torch can use'}")
     print(f"models     {', '.join(facts['models']) or 'none'}")
     print("libraries  " + ", ".join(f"{name} {number}" for name, number in facts["packages"].items()))
     for package, extra, purpose in EXTRAS:
         if importlib.util.find_spec(package) is None:
             print(f'for {purpose}: pip install "acutance[{extra}]"')
+
+
+def _calibrated(path: Path) -> bool:
+    """Whether a model can run in 8 bits."""
+    from acutance.errors import BadModel
+    from acutance.models.model import read_facts
+
+    try:
+        return bool(read_facts(path).get("int8"))
+    except BadModel:
+        return False
 
 
 def _gpu() -> str:

@@ -41,7 +41,7 @@ def evaluate(
     scale: Annotated[int | None, typer.Option(help="The scale, when no model fixes it.", min=2, max=16)] = None,
     texture: Annotated[float, typer.Option(help="0 to 1: the dial of upscale, for models that have it.")] = 0.0,
     engine: Annotated[str, typer.Option(help="auto, cpu or torch.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8.")] = "auto",
     fetch: Annotated[
         bool, typer.Option("--fetch", help="Fetch weight files that metrics need, checked by SHA-256.")
     ] = False,

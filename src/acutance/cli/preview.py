@@ -34,7 +34,7 @@ def preview(
     denoise_grain: Annotated[float, typer.Option(help="Less film grain: 0, off, to 1.")] = 0.0,
     stabilise_time: Annotated[float, typer.Option(help="Less flicker between frames: 0, off, to 1.")] = 0.0,
     engine: Annotated[str, typer.Option(help="auto, cpu or torch.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8 (fastest).")] = "auto",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files that do not end in _preview, too.")
     ] = False,

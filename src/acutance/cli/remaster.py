@@ -40,7 +40,7 @@ def remaster(
     start: Annotated[str | None, typer.Option(help="Begin here: seconds, 1:30 or 0:01:30.")] = None,
     end: Annotated[str | None, typer.Option(help="End here.")] = None,
     engine: Annotated[str, typer.Option(help="auto, cpu or torch.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8 (fastest).")] = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a result that another plan made.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on stdout.")] = False,
 ) -> None:

@@ -25,7 +25,7 @@ def stylize(
     ] = None,
     quality: Annotated[int, typer.Option(help="1 to 100, for jpg, webp and avif.")] = 90,
     engine: Annotated[str, typer.Option(help="auto, cpu or torch.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     tile: Annotated[int, typer.Option(help="Tile side in pixels; 0 chooses.")] = 0,
     max_megapixels: Annotated[float, typer.Option(help="Largest input accepted.")] = 300,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders with all their subfolders.")] = False,

@@ -37,7 +37,7 @@ def upscale(
     ] = None,
     quality: Annotated[int, typer.Option(help="1 to 100, for jpg, webp and avif.")] = 90,
     engine: Annotated[str, typer.Option(help="auto, cpu or torch.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8 (fastest).")] = "auto",
     tile: Annotated[int, typer.Option(help="Tile side in pixels; 0 chooses.")] = 0,
     back_project: Annotated[
         int, typer.Option(help="Correct the result N times until it shrinks to the input again; 0 is off, 20 is usual.")

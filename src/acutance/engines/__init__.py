@@ -39,7 +39,9 @@ def choose(model: Model, engine: EngineName, precision: Precision, *, deep: bool
     """
     if engine not in ENGINES or precision not in PRECISIONS:
         raise UsageError(f"engine is one of {', '.join(ENGINES)}; precision one of {', '.join(PRECISIONS)}")
-    if precision == "int8":
+    if precision == "int8" and engine == "torch":
+        raise UsageError("int8 runs on the cpu engine only; leave --engine out")
+    if precision == "int8" and not model.int8:
         raise UsageError(f"{model.name} carries no int8 facts (it was not calibrated for int8); use --precision auto")
     if engine == "torch":
         from acutance.engines import torch as torch_engine

@@ -38,8 +38,10 @@ def load(name: str = store.DEFAULT, texture: float = 0.0, scale: float | None = 
             f"--texture {texture:g}: {model.name} has no textured partner, only {', '.join(TEXTURED)} has; leave it out"
         )
     partner = store.load(TEXTURED[model.name])
+    widest = tuple((min(a[0], b[0]), max(a[1], b[1])) for a, b in zip(model.int8, partner.int8, strict=False))
     return replace(
         model,
+        int8=widest if model.int8 and partner.int8 else (),
         name=f"{model.name} with {texture:g} {partner.name}",
         weights=interpolate(model, partner, texture),
         sha256=hashlib.sha256(f"{model.sha256} {partner.sha256} {texture!r}".encode()).hexdigest(),

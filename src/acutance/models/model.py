@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +29,8 @@ STYLIZERS = ("tile_unet", "painter")  # networks that paint a picture in a style
 Verb = Literal["upscale", "stylize"]
 Argument = int | float  # of a network: a size, a width, a switch
 LARGEST_ARGUMENT = 1024
+LARGEST_INPUT = 1e9  # of a layer, for int8
+Ranges = tuple[tuple[float, float], ...]  # least and largest input, convolution by convolution
 DTYPES = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
 
 
@@ -68,7 +70,7 @@ class Geometry:
 class Model:
     """A loaded model. ``weights`` are float32 by name; ``sha256`` is that of the file.
 
-    ``int8``: the least and largest input of each convolution that may run in 8 bits; empty if it was not calibrated.
+    ``int8``: the ranges it needs to run in 8 bits (``engines.int8``); empty if it was not calibrated.
     """
 
     name: str
@@ -81,7 +83,7 @@ class Model:
     graph_sha256: str
     receipt: dict[str, Any]
     weights: dict[str, np.ndarray]
-    int8: dict[str, tuple[float, float]] = field(default_factory=dict)
+    int8: Ranges = ()
 
     @property
     def parameters(self) -> int:
@@ -129,8 +131,18 @@ def read_model(path: Path) -> Model:
     return Model(
         name=facts["name"], path=path, sha256=hashlib.sha256(data).hexdigest(), network=facts["network"],
         arguments=facts["arguments"], geometry=geometry, graph=path.with_name(graph_name),
-        graph_sha256=graph_sha256, receipt=facts["receipt"], weights=weights,
+        graph_sha256=graph_sha256, receipt=facts["receipt"], weights=weights, int8=_ranges(path, facts),
     )  # fmt: skip
+
+
+def _ranges(path: Path, facts: dict[str, Any]) -> Ranges:
+    try:
+        ranges = tuple((float(low), float(high)) for low, high in facts.get("int8", {}).get("ranges", ()))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise BadModel(f"{path}: its int8 ranges are damaged; calibrate it anew") from error
+    if not all(-LARGEST_INPUT <= low <= high <= LARGEST_INPUT for low, high in ranges):
+        raise BadModel(f"{path}: its int8 ranges are no ranges; calibrate it anew")
+    return ranges
 
 
 def halved(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -1,0 +1,97 @@
+"""Ranges for 8-bit arithmetic, found on photographs, and what it costs on others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+
+from acutance.engines import int8, open_engine
+from acutance.errors import BadInput, BadModel, UsageError
+from acutance.files.pixels import read_rgb8
+from acutance.imaging.bicubic import downscale
+from acutance.measuring.metrics.psnr import psnr, psnr_y
+from acutance.measuring.pairs import SUFFIXES
+from acutance.models.model import Model, Ranges, halved, read_facts, write_model
+from acutance.models.store import copy_graph
+
+SIDE = 128  # of the square that the model sees of each photograph
+MOST = 60  # photographs
+LEAST = 8
+ALLOWED = 0.1  # dB of PSNR-Y
+OnPicture = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """``ranges`` of the convolutions' inputs; on photographs kept apart: ``loss`` of PSNR-Y in dB against fp32, and
+    ``agreement``, the PSNR between both results in dB."""
+
+    ranges: Ranges
+    pictures: int
+    loss: float
+    agreement: float
+
+
+def calibrate(
+    model: Model, folder: Path, on_picture: Callable[[int, int], None] = lambda done, of: None
+) -> Calibration:
+    """Find ``model``'s ranges on three quarters of the photographs in ``folder``, measure on the others.
+
+    Of each the middle is taken, made small by the model's scale. Raises ``UsageError`` for a model of another kind,
+    ``BadInput`` if fewer than ``LEAST`` pictures are large enough.
+    """
+    if model.verb != "upscale" or model.geometry.tile or model.geometry.halo is None:
+        raise UsageError(f"{model.name}: only models that enlarge, tile by tile, can run in 8 bits")
+    scale = model.geometry.scale
+    originals = _squares(folder, SIDE * scale, on_picture)
+    if len(originals) < 8:
+        raise BadInput(
+            f"{folder}: {len(originals)} pictures of {SIDE * model.geometry.scale} pixels or more; at least 8"
+        )
+    scale = model.geometry.scale
+    inputs = [downscale(original, scale) for original in originals]
+    judged = slice(None, None, 4)
+    ranges = int8.observe(model, [lr for number, lr in enumerate(inputs) if number % 4])
+    model = replace(model, int8=ranges)
+    exact, rounded = (_results(model, inputs[judged], precision) for precision in ("fp32", "int8"))
+    losses = [psnr_y(hr, a, border=scale) - psnr_y(hr, b, border=scale)
+              for hr, a, b in zip(originals[judged], exact, rounded, strict=True)]  # fmt: skip
+    agreement = fmean(psnr(a, b) for a, b in zip(exact, rounded, strict=True))
+    return Calibration(
+        ranges=ranges, pictures=len(originals), loss=round(fmean(losses), 3), agreement=round(agreement, 2)
+    )
+
+
+def write_calibrated(model: Model, found: Calibration, path: Path) -> None:
+    """Write ``model`` with its ranges to ``path``, its graph beside it. Raises ``BadModel`` if it loses too much."""
+    if abs(found.loss) > ALLOWED:
+        raise BadModel(
+            f"{model.name}: in 8 bits its PSNR-Y changes by {-found.loss:+.2f} dB, more than {ALLOWED:g}; nothing was "
+            "written. Train it on for 8 bits first (recipes compact_int8, compact_x2_int8)"
+        )
+    copy_graph(model, path.parent)
+    facts = {key: value for key, value in read_facts(model.path).items() if key not in ("format", "weights_sha256")}
+    write_model(path, halved(model.weights), facts | {"name": path.stem, "int8": asdict(found)})
+
+
+def _squares(folder: Path, side: int, on_picture: Callable[[int, int], None]) -> list[np.ndarray]:
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder")
+    paths, found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()), []
+    paths = paths[:: -(-len(paths) // MOST) or 1]  # from the whole of the folder
+    for number, path in enumerate(paths):
+        picture = read_rgb8(path)
+        top, left = ((length - side) // 2 for length in picture.shape[:2])
+        if min(top, left) >= 0:
+            found.append(picture[top : top + side, left : left + side])
+        on_picture(number + 1, len(paths))
+    return found
+
+
+def _results(model: Model, inputs: list[np.ndarray], precision: str) -> list[np.ndarray]:
+    engine = open_engine(model, (SIDE, SIDE), "cpu", precision, deep=False)
+    return [result.copy() for result in engine.stream(inputs)]

@@ -1,0 +1,111 @@
+"""Eight-bit arithmetic, with the real built-in model on a real photograph."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from acutance import Upscaler
+from acutance.engines import choose, int8, open_engine
+from acutance.errors import BadModel, UsageError
+from acutance.imaging.bicubic import downscale
+from acutance.measuring.metrics.psnr import psnr
+from acutance.models import dial, store
+from acutance.models.model import read_model
+
+CALIBRATED = ["fidelity", "fidelity_x2"]
+
+
+@pytest.mark.parametrize("name", CALIBRATED)
+def test_it_is_close_to_fp32_and_shifts_no_colour(name: str, photo: np.ndarray) -> None:
+    small = downscale(photo, 4)
+    exact, rounded = (Upscaler(name, precision=p)(small).astype(float) for p in ("fp32", "int8"))
+    assert psnr(exact, rounded) >= 44
+    assert np.abs((exact - rounded).mean((0, 1))).max() < 0.2
+
+
+def test_all_convolutions_but_the_first_compute_in_eight_bits() -> None:
+    engine = open_engine(store.load(), (64, 64), "cpu", "int8", deep=False)
+    types = [
+        node.get_rt_info()["runtimePrecision"].astype(str)
+        for node in engine._compiled.get_runtime_model().get_ordered_ops()  # type: ignore[attr-defined]
+        if node.get_rt_info()["layerType"].astype(str) == "Convolution"
+    ]
+    assert len(types) == 18 and types[0] == "f32" and set(types[1:]) <= {"u8", "i8"}
+
+
+def test_tiles_join_exactly(photo: np.ndarray) -> None:
+    small = downscale(photo, 4)[:90, :110]
+    whole, tiled = (Upscaler(precision="int8", tile=tile)(small) for tile in (None, 48))
+    np.testing.assert_array_equal(whole, tiled)
+
+
+def test_more_than_eight_bits_in_are_taken_too(photo: np.ndarray) -> None:
+    small = downscale(photo, 4)
+    deep = Upscaler(precision="int8")(small.astype(np.uint16) * 257)
+    assert deep.dtype == np.uint16 and psnr(deep / 257, Upscaler(precision="int8")(small)) >= 50
+
+
+def test_ranges_are_those_of_the_inputs_of_the_layers() -> None:
+    """Of a plain grey the first layer's result is the same everywhere but at the border: known by hand."""
+    model = store.load()
+    grey = np.full((40, 40, 3), 128, np.uint8)
+    low, high = int8.observe(model, [grey])[0]
+    kernel, bias, slopes = (model.weights[f"body.{name}"] for name in ("0.weight", "0.bias", "1.weight"))
+    inside = kernel.sum((1, 2, 3)) * np.float32(128 / 255) + bias
+    inside = np.where(inside > 0, inside, slopes * inside)
+    assert low <= inside.min() + 1e-5 and high >= inside.max() - 1e-5
+    assert len(int8.observe(model, [grey])) == 17
+
+
+def test_the_dial_has_the_ranges_of_both_or_none() -> None:
+    assert len(store.load().int8) == 17
+    assert bool(dial.load("fidelity", 0.5).int8) == bool(store.load("texture").int8)
+
+
+def test_what_cannot_run_in_eight_bits_is_refused() -> None:
+    model = store.load()
+    assert choose(model, "auto", "int8", deep=False) == ("cpu", "int8")
+    with pytest.raises(UsageError, match="carries no int8 facts"):
+        choose(replace(model, int8=()), "auto", "int8", deep=False)
+    with pytest.raises(UsageError, match="cpu engine only"):
+        choose(model, "torch", "int8", deep=False)
+    with pytest.raises(BadModel, match="ranges for 3 convolutions, its graph has 17"):
+        open_engine(replace(model, int8=((0.0, 1.0),) * 3), (32, 32), "cpu", "int8", deep=False)
+
+
+@pytest.mark.parametrize("ranges", [[[1]], "x", [[2, 1]], [[0, float("nan")]], [[0, 1e30]], 7, [["a", "b"]]])
+def test_damaged_ranges_are_found_when_the_file_is_read(ranges: object, tmp_path: Path) -> None:
+    path = store.find("fidelity")
+    header = path.read_bytes()
+    facts = json.loads(json.loads(header[8 : 8 + int.from_bytes(header[:8], "little")])["__metadata__"]["acutance"])
+    facts["int8"] = {"ranges": ranges}
+    save_file(load_file(path), tmp_path / "m.safetensors", {"acutance": json.dumps(facts)})
+    with pytest.raises(BadModel, match="int8 ranges"):
+        read_model(tmp_path / "m.safetensors")
+
+
+def test_training_for_it_sees_the_same_noise(photo: np.ndarray) -> None:
+    """Rounding is chaotic over 17 layers, so the two results differ; how far they are from the exact one does not."""
+    import torch
+
+    from acutance.networks import NETWORKS
+    from acutance.training.eight_bits import eight_bits
+
+    model, small = store.load(), downscale(photo, 4)
+    model = replace(model, int8=int8.observe(model, [small]))
+    engine = next(iter(open_engine(model, small.shape[:2], "cpu", "int8", deep=False).stream([small])))
+    network = NETWORKS[model.network](**model.arguments).eval()
+    network.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in model.weights.items()})
+    x = torch.from_numpy(small).permute(2, 0, 1)[None].float() / 255
+    with torch.no_grad(), eight_bits(network):
+        trained = network(x)
+    with torch.no_grad():
+        exact = network(x)
+    trained, exact = (np.rint(y[0].permute(1, 2, 0).numpy().clip(0, 1) * 255) for y in (trained, exact))
+    assert abs(psnr(engine.astype(float), exact) - psnr(trained, exact)) < 0.5
