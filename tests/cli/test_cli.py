@@ -251,7 +251,7 @@ def test_a_read_only_folder(tmp_path: Path, picture: Path) -> None:
 
 
 def test_no_torch_and_a_quick_start(acutance, picture: Path) -> None:
-    """Neither help nor upscaling imports torch, typer's help is cheap, numpy waits for work."""
+    """Neither help nor upscaling imports torch, help is cheap, numpy waits for work."""
     script = (
         "import sys\nfrom acutance.cli import app\n"
         "try: app(args=sys.argv[1:])\nexcept SystemExit: pass\n"
@@ -299,6 +299,18 @@ def test_no_word_leaves_the_machine(tmp_path: Path, picture: Path) -> None:
         stop.set()
         listener.join()
     assert hits == [] and list(home.iterdir()) == []
+
+
+def test_help_names_what_a_user_needs(acutance) -> None:
+    """Commands in our order; arguments, defaults and required options; an option without a default shows none."""
+    page = acutance("-h").stdout
+    commands = [line.split()[0] for line in page[page.index("Commands:") :].splitlines()[1:]]
+    assert commands[:2] == ["upscale", "stylize"] and commands[-1] == "study"
+    page = acutance("upscale", "--help").stdout
+    for words in ("INPUT...  Pictures or folders.", "-o, --output", "[default: fidelity]", "[default: 300]"):
+        assert words in page
+    assert "None" not in page and "--json " in page
+    assert "[required]" in acutance("prepare", "-h").stdout and '""' not in acutance("reproduce", "-h").stdout
 
 
 def test_a_closed_pipe_is_quiet(tmp_path: Path, picture: Path) -> None:

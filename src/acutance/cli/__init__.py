@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-import typer
+import click
 
 from acutance.cli import (
     console,
@@ -12,6 +12,7 @@ from acutance.cli import (
     doctor,
     evaluate,
     models,
+    options,
     prepare,
     preview,
     remaster,
@@ -23,30 +24,27 @@ from acutance.cli import (
 )
 from acutance.errors import AcutanceError
 
-app = typer.Typer(
-    help="Make photographs and films sharp again: enlarge, paint, train and measure.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-COMMANDS = {
-    upscale.upscale: "Enlarge pictures.",
-    stylize.stylize: "Paint pictures in a style.",
-    remaster.remaster: "Enlarge a film.",
-    preview.preview: "Show a few seconds of a film before and after.",
-    doctor.doctor: "Say what this machine can do.",
-    evaluate.evaluate: "Measure models, or any pictures, on test sets.",
-    reproduce.reproduce: "Measure published figures again.",
-    prepare.prepare: "Pack photographs for training.",
-    train.train: "Train a network, or go on training it.",
-}
-for command, summary in COMMANDS.items():
-    app.command(short_help=summary)(command)
-app.add_typer(datasets.app, name="datasets", short_help="List and fetch public training photographs.")
-app.add_typer(models.app, name="models")
-app.add_typer(study.app, name="study", short_help="Ask people how good pictures look.")
+
+@click.group(cls=options.Group, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+def app() -> None:
+    """Make photographs and films sharp again: enlarge, paint, train and measure."""
+
+
+for command in (
+    upscale.upscale,
+    stylize.stylize,
+    remaster.remaster,
+    preview.preview,
+    doctor.doctor,
+    evaluate.evaluate,
+    reproduce.reproduce,
+    prepare.prepare,
+    train.train,
+    datasets.datasets,
+    models.models,
+    study.study,
+):
+    app.add_command(command)
 
 
 def main() -> None:
@@ -74,12 +72,11 @@ def main() -> None:
 
 
 def _other(error: Exception) -> int:
-    """The exit code of an exception that is not ours; typer's own are about how the command was typed."""
-    if hasattr(error, "format_message") and hasattr(error, "show"):
-        if text := error.format_message():  # type: ignore[attr-defined]
-            console.say(f"acutance: {text.splitlines()[0]} (see acutance --help)")
+    """The exit code of an exception that is not ours; click's own are about how the command was typed."""
+    if isinstance(error, click.ClickException):
+        console.say(f"acutance: {error.format_message().splitlines()[0]} (see acutance --help)")
         return 2
-    if type(error).__name__ == "Abort":
+    if isinstance(error, click.Abort):
         return 130
     if isinstance(error, OSError):
         console.say(f"acutance: {error.filename or 'a file'}: {error.strerror or error}; see to it and run it again")

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-from acutance.cli import console
+from acutance.cli import console, options
 from acutance.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from acutance.training.datasets import Dataset
 
-app = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
-JSON = Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")]
 NAMED = 10
 
 
-@app.callback(invoke_without_command=True)
-def listing(context: typer.Context, json: JSON = False) -> None:
+@click.group(cls=options.Group, invoke_without_command=True, short_help="List and fetch public training photographs.")
+@options.json_lines
+@click.pass_context
+def datasets(context: click.Context, json: bool) -> None:
     """List the public datasets; ``acutance datasets get NAME`` fetches one."""
     if context.invoked_subcommand:
         return
@@ -38,12 +38,11 @@ def listing(context: typer.Context, json: JSON = False) -> None:
         console.say("fetch one: acutance datasets get NAME; the names without a size say how to get them")
 
 
-@app.command(short_help="Fetch a dataset, or say how to get it.")
-def get(
-    name: Annotated[str, typer.Argument(help="A name of the list.", show_default=False)],
-    to: Annotated[Path | None, typer.Option(help="Where its folder goes; default: here.", show_default=False)] = None,
-    json: JSON = False,
-) -> None:
+@datasets.command(short_help="Fetch a dataset, or say how to get it.")
+@click.argument("name", help="A name of the list.")
+@click.option("--to", type=options.PATH, help="Where its folder goes; default: here.")
+@options.json_lines
+def get(name: str, to: Path | None, json: bool) -> None:
     """Fetch, check and unpack a dataset. Run the same command again after a stop: it goes on.
 
     For those that must be got by hand, say how; --to FOLDER then checks what you put there.

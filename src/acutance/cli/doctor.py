@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib.util
 import platform
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+import click
 
 from acutance.cli import console
 
@@ -18,7 +18,9 @@ EXTRAS = (
 )
 
 
-def doctor(json: Annotated[bool, typer.Option("--json", help="One JSON line on stdout.")] = False) -> None:
+@click.command(short_help="Say what this machine can do.")
+@click.option("--json", is_flag=True, help="One JSON line on stdout.")
+def doctor(json: bool) -> None:
     """Say what this machine can do: processor, engines, libraries, models."""
     from acutance.engines import cpu
     from acutance.files import machine

@@ -7,46 +7,52 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-from acutance.cli import console
+from acutance.cli import console, options
 from acutance.errors import UsageError
 
 if TYPE_CHECKING:
     from acutance.measuring.methods import Method
 
 
+@click.command(short_help="Measure models, or any pictures, on test sets.")
+@click.option(
+    "--bench", type=options.PATH, multiple=True, help="A folder of originals, or with HR/ (and LRx4/); repeatable."
+)
+@click.option("--model", multiple=True, help="A model, or bicubic, nearest, lanczos; repeatable. Default: fidelity.")
+@click.option(
+    "--images",
+    type=options.PATH,
+    multiple=True,
+    help="Results of any other tool: a folder, or one with a folder for each set; repeatable.",
+)
+@click.option("--metrics", default="psnr_y,ssim_y", help="Names with commas; --metrics list shows them.")
+@click.option("--out", type=options.PATH, multiple=True, help="A report: NAME.html, NAME.md or NAME.json; repeatable.")
+@click.option("--pictures", type=options.PATH, help="Save each result here, with its input, original and bicubic.")
+@click.option("--scale", type=click.IntRange(2, 16), help="The scale, when no model fixes it.")
+@click.option("--texture", default=0.0, help="0 to 1: the dial of upscale, for models that have it.")
+@options.engine
+@click.option("--precision", default="auto", help="auto, fp32, bf16 or int8.")
+@click.option("--fetch", is_flag=True, help="Fetch weight files that metrics need, checked by SHA-256.")
+@click.option("--per-image", is_flag=True, help="Print every image, not only the means.")
+@options.json_events
 def evaluate(
-    bench: Annotated[
-        list[Path] | None,
-        typer.Option(help="A folder of originals, or with HR/ (and LRx4/); repeatable.", show_default=False),
-    ] = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(help="A model, or bicubic, nearest, lanczos; repeatable. Default: fidelity."),
-    ] = None,
-    images: Annotated[
-        list[Path] | None,
-        typer.Option(help="Results of any other tool: a folder, or one with a folder for each set; repeatable."),
-    ] = None,
-    metrics: Annotated[str, typer.Option(help="Names with commas; --metrics list shows them.")] = "psnr_y,ssim_y",
-    out: Annotated[
-        list[Path] | None, typer.Option(help="A report: NAME.html, NAME.md or NAME.json; repeatable.")
-    ] = None,
-    pictures: Annotated[
-        Path | None, typer.Option(help="Save each result here, with its input, original and bicubic.")
-    ] = None,
-    scale: Annotated[int | None, typer.Option(help="The scale, when no model fixes it.", min=2, max=16)] = None,
-    texture: Annotated[float, typer.Option(help="0 to 1: the dial of upscale, for models that have it.")] = 0.0,
-    engine: Annotated[str, typer.Option(help="auto, cpu or torch.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8.")] = "auto",
-    fetch: Annotated[
-        bool, typer.Option("--fetch", help="Fetch weight files that metrics need, checked by SHA-256.")
-    ] = False,
-    per_image: Annotated[bool, typer.Option("--per-image", help="Print every image, not only the means.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on stdout.")] = False,
+    bench: tuple[Path, ...],
+    model: tuple[str, ...],
+    images: tuple[Path, ...],
+    metrics: str,
+    out: tuple[Path, ...],
+    pictures: Path | None,
+    scale: int | None,
+    texture: float,
+    engine: str,
+    precision: str,
+    fetch: bool,
+    per_image: bool,
+    json: bool,
 ) -> None:
     """Scores by the protocol of the SRGAN and ESRGAN papers: luma, a border of SCALE pixels cut off.
 
@@ -61,10 +67,10 @@ def evaluate(
     if not bench:
         raise UsageError("--bench is missing: name a folder of originals, or one with HR/")
     names = table.chosen_metrics(metrics)
-    for path in out or []:
+    for path in out:
         report.check_suffix(path)
-    models = model or ([] if images else ["fidelity"])
-    methods, times = _methods(models, images or [], bench, scale, texture, engine, precision)
+    models = model or (() if images else ("fidelity",))
+    methods, times = _methods(models, images, bench, scale, texture, engine, precision)
     if fetch:
         _fetch(names, json)
     view, spent = _View(json, per_image, names), benchmark.Spent()

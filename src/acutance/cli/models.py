@@ -5,32 +5,31 @@ from __future__ import annotations
 import importlib.util
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-from acutance.cli import console
+from acutance.cli import console, options
 from acutance.errors import AcutanceError, UsageError
 
 if TYPE_CHECKING:
     from acutance.models.model import Model
 
 SUFFIX = ".safetensors"
-app = typer.Typer(
-    help="List the models, show one, import, mix, calibrate and export them.",
+model_name = click.argument("name", metavar="MODEL", help="A name, a model file or a run folder.")
+new_file = click.option("--output", "-o", type=options.PATH, required=True, help="OUT.safetensors.")
+overwrite_file = click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
+
+
+@click.group(
+    cls=options.Group,
+    invoke_without_command=True,
     short_help="List, show, import, mix, calibrate and export models.",
-    add_completion=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
 )
-Json = Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")]
-Name = Annotated[str, typer.Argument(metavar="MODEL", help="A name, a model file or a run folder.", show_default=False)]
-
-
-@app.callback(invoke_without_command=True)
-def models(context: typer.Context, json: Json = False) -> None:
-    """List the models: name, scale, size, network, scores."""
+@options.json_lines
+@click.pass_context
+def models(context: click.Context, json: bool) -> None:
+    """List the models, show one, import, mix, calibrate and export them."""
     if context.invoked_subcommand is not None:
         return
     from acutance.models.model import read_facts
@@ -72,8 +71,10 @@ def _row(name: str, facts: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@app.command(short_help="What a model is and where it comes from.")
-def show(name: Name, json: Json = False) -> None:
+@models.command(short_help="What a model is and where it comes from.")
+@model_name
+@options.json_lines
+def show(name: str, json: bool) -> None:
     """What a model is and where it comes from: network, geometry, receipt, card."""
     from dataclasses import asdict
 
@@ -140,17 +141,14 @@ def _described(model: Model) -> list[tuple[str, str]]:
     return [(label, str(text)) for label, text in rows if text]
 
 
-@app.command(name="import", short_help="Make a model of another program's .pth file.")
-def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE.pth", help="A checkpoint of another program.")],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="OUT.safetensors; default: your models folder.")
-    ] = None,
-    name: Annotated[str | None, typer.Option(help="What to call it; default: as the file.")] = None,
-    licence: Annotated[str, typer.Option(help="Its licence, for the receipt.")] = "unknown",
-    overwrite: Overwrite = False,
-    json: Json = False,
-) -> None:
+@models.command(name="import", short_help="Make a model of another program's .pth file.")
+@click.argument("file", metavar="FILE.pth", type=options.PATH, help="A checkpoint of another program.")
+@click.option("--output", "-o", type=options.PATH, help="OUT.safetensors; default: your models folder.")
+@click.option("--name", help="What to call it; default: as the file.")
+@click.option("--licence", default="unknown", help="Its licence, for the receipt.")
+@overwrite_file
+@options.json_lines
+def import_(file: Path, output: Path | None, name: str | None, licence: str, overwrite: bool, json: bool) -> None:
     """Make a model of an ESRGAN, Real-ESRGAN, SRVGGNetCompact or MSRResNet checkpoint (.pth). Needs torch.
 
     The checkpoint is read without running any code in it, and recognised by its tensors.
@@ -180,15 +178,14 @@ def import_(
     _made(target, json)
 
 
-@app.command(short_help="Mix two models weight by weight.")
-def interpolate(
-    a: Annotated[str, typer.Argument(metavar="A", help="The model at alpha 0.", show_default=False)],
-    b: Annotated[str, typer.Argument(metavar="B", help="The model at alpha 1.", show_default=False)],
-    alpha: Annotated[float, typer.Option(help="0 is all A, 1 is all B.", show_default=False)],
-    output: Annotated[Path, typer.Option("--output", "-o", help="OUT.safetensors.", show_default=False)],
-    overwrite: Overwrite = False,
-    json: Json = False,
-) -> None:
+@models.command(short_help="Mix two models weight by weight.")
+@click.argument("a", help="The model at alpha 0.")
+@click.argument("b", help="The model at alpha 1.")
+@click.option("--alpha", type=float, required=True, help="0 is all A, 1 is all B.")
+@new_file
+@overwrite_file
+@options.json_lines
+def interpolate(a: str, b: str, alpha: float, output: Path, overwrite: bool, json: bool) -> None:
     """Mix two models of one network weight by weight: between faithful (PSNR) and textured (GAN), say."""
     from acutance.models import store
     from acutance.models.interpolate import write_interpolated
@@ -199,14 +196,13 @@ def interpolate(
     _made(target, json)
 
 
-@app.command(short_help="Let a model run in 8 bits.")
-def calibrate(
-    name: Name,
-    photographs: Annotated[Path, typer.Argument(metavar="FOLDER", help="Sharp photographs, at least 8.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="OUT.safetensors.", show_default=False)],
-    overwrite: Overwrite = False,
-    json: Json = False,
-) -> None:
+@models.command(short_help="Let a model run in 8 bits.")
+@model_name
+@click.argument("photographs", metavar="FOLDER", type=options.PATH, help="Sharp photographs, at least 8.")
+@new_file
+@overwrite_file
+@options.json_lines
+def calibrate(name: str, photographs: Path, output: Path, overwrite: bool, json: bool) -> None:
     """Find the ranges a model needs for --precision int8, and measure on a quarter of the photographs what it costs.
 
     A model that changes by more than 0.1 dB is not written: train it on for 8 bits first.
@@ -228,13 +224,12 @@ def calibrate(
     _made(target, json)
 
 
-@app.command(short_help="Write a model as ONNX or into a folder.")
-def export(
-    name: Name,
-    output: Annotated[Path, typer.Option("--output", "-o", help="FILE.onnx, or a folder.", show_default=False)],
-    overwrite: Overwrite = False,
-    json: Json = False,
-) -> None:
+@models.command(short_help="Write a model as ONNX or into a folder.")
+@model_name
+@click.option("--output", "-o", type=options.PATH, required=True, help="FILE.onnx, or a folder.")
+@overwrite_file
+@options.json_lines
+def export(name: str, output: Path, overwrite: bool, json: bool) -> None:
     """Write a model for other tools: one ONNX file of any input size, or its two files copied into a folder."""
     from acutance.models import store
 

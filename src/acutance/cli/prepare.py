@@ -3,32 +3,42 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+import click
 
-from acutance.cli import console
+from acutance.cli import console, options
 from acutance.errors import Interrupted
 
 NAMED = 10  # how many of the files left out, or of the pairs that do not fit, are named
 
 
+@click.command(short_help="Pack photographs for training.")
+@click.argument("photos", type=options.PATH, nargs=-1, required=True, help="Pictures or folders of pictures.")
+@click.option("--out", "-o", type=options.PATH, required=True, help="The dataset folder to make.")
+@click.option(
+    "--crop", default=0, show_default=False, help="Store squares of this many pixels instead of whole pictures."
+)
+@click.option(
+    "--step", default=0, show_default=False, help="Pixels from one square to the next; default: side by side."
+)
+@click.option("--lr", type=options.PATH, help="A folder of ready-made low-resolution partners.")
+@click.option("--scale", default=0, show_default=False, help="How many times smaller the partners are.")
+@click.option("--skip-unpaired", is_flag=True, help="Leave out pictures without a fitting partner.")
+@click.option(
+    "--held-out", type=click.FloatRange(0, 0.5), default=0.04, help="Share of the pictures kept for validation."
+)
+@options.json_events
 def prepare(
-    photos: Annotated[list[Path], typer.Argument(help="Pictures or folders of pictures.", show_default=False)],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The dataset folder to make.", show_default=False)],
-    crop: Annotated[
-        int, typer.Option(help="Store squares of this many pixels instead of whole pictures.", show_default=False)
-    ] = 0,
-    step: Annotated[
-        int, typer.Option(help="Pixels from one square to the next; default: side by side.", show_default=False)
-    ] = 0,
-    lr: Annotated[Path | None, typer.Option(help="A folder of ready-made low-resolution partners.")] = None,
-    scale: Annotated[int, typer.Option(help="How many times smaller the partners are.", show_default=False)] = 0,
-    skip_unpaired: Annotated[
-        bool, typer.Option("--skip-unpaired", help="Leave out pictures without a fitting partner.")
-    ] = False,
-    held_out: Annotated[float, typer.Option(help="Share of the pictures kept for validation.", min=0, max=0.5)] = 0.04,
-    json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on stdout.")] = False,
+    photos: tuple[Path, ...],
+    out: Path,
+    crop: int,
+    step: int,
+    lr: Path | None,
+    scale: int,
+    skip_unpaired: bool,
+    held_out: float,
+    json: bool,
 ) -> None:
     """Pack photographs for training: checked, counted, hashed, a few held out for validation."""
     from acutance.training.prepare import prepare as pack

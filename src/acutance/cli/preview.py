@@ -3,42 +3,49 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+import click
 
-from acutance.cli import console
+from acutance.cli import console, options
 from acutance.cli.remaster import seconds_of
 from acutance.errors import Interrupted, UsageError
 
 
+@click.command(short_help="Show a few seconds of a film before and after.")
+@options.film
+@click.option("--at", default="0", help="Where to look: seconds, 1:30 or 0:01:30.")
+@click.option("--seconds", default=3.0, help="How much of it.")
+@click.option("--output", "-o", type=options.PATH, help="An .mp4; the stills lie beside it. Default: NAME_preview.mp4.")
+@options.model(default="fidelity")
+@options.texture
+@options.scale
+@options.width
+@options.height
+@options.deinterlace
+@options.denoise_grain
+@options.stabilise_time
+@options.engine
+@options.precision
+@click.option("--overwrite", is_flag=True, help="Replace files that do not end in _preview, too.")
+@options.json_events
 def preview(
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A film.", show_default=False)],
-    at: Annotated[str, typer.Option(help="Where to look: seconds, 1:30 or 0:01:30.")] = "0",
-    seconds: Annotated[float, typer.Option(help="How much of it.")] = 3.0,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="An .mp4; the stills lie beside it. Default: NAME_preview.mp4."),
-    ] = None,
-    model: Annotated[
-        str, typer.Option(help="A name (see acutance models), a model file or a run folder.")
-    ] = "fidelity",
-    texture: Annotated[float, typer.Option(help="From 0, faithful, to 1, most texture (partly invented).")] = 0.0,
-    scale: Annotated[
-        float | None,
-        typer.Option(help="Times as large, up to 16; default: the model's. To 2, fidelity_x2 works for fidelity."),
-    ] = None,
-    width: Annotated[int | None, typer.Option(help="Or: exact width in pixels.")] = None,
-    height: Annotated[int | None, typer.Option(help="Or: exact height in pixels.")] = None,
-    deinterlace: Annotated[str, typer.Option(help="auto, on or off.")] = "auto",
-    denoise_grain: Annotated[float, typer.Option(help="Less film grain: 0, off, to 1.")] = 0.0,
-    stabilise_time: Annotated[float, typer.Option(help="Less flicker between frames: 0, off, to 1.")] = 0.0,
-    engine: Annotated[str, typer.Option(help="auto, cpu or torch.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8 (fastest).")] = "auto",
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace files that do not end in _preview, too.")
-    ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on stdout.")] = False,
+    source: Path,
+    at: str,
+    seconds: float,
+    output: Path | None,
+    model: str,
+    texture: float,
+    scale: float | None,
+    width: int | None,
+    height: int | None,
+    deinterlace: str,
+    denoise_grain: float,
+    stabilise_time: float,
+    engine: str,
+    precision: str,
+    overwrite: bool,
+    json: bool,
 ) -> None:
     """Show what remaster would make of a film: left enlarged by bicubic, right by the model.
 

@@ -3,46 +3,57 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+import click
 
-from acutance.cli import console
+from acutance.cli import console, options
 from acutance.errors import Interrupted, UsageError
 
 
+@click.command(short_help="Enlarge a film.")
+@options.film
+@click.option("--output", "-o", type=options.PATH, help=".mkv, .mp4, .mov or .webm; default: NAME_x4 beside the input.")
+@options.model(default="fidelity")
+@options.texture
+@options.scale
+@options.width
+@options.height
+@click.option("--codec", help="h264, h265, av1, ffv1 (lossless) or prores; default: h264, or h265 for 10 bits.")
+@click.option("--crf", type=int, help="Quality, lower is better; default 17 (h264), 20 (h265).")
+@click.option("--preset", help="The encoder's speed; default: medium.")
+@options.deinterlace
+@options.denoise_grain
+@options.stabilise_time
+@click.option("--start", help="Begin here: seconds, 1:30 or 0:01:30.")
+@click.option("--end", help="End here.")
+@options.engine
+@options.precision
+@click.option("--overwrite", is_flag=True, help="Replace a result that another plan made.")
+@options.json_events
 def remaster(
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A film.", show_default=False)],
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help=".mkv, .mp4, .mov or .webm; default: NAME_x4 beside the input."),
-    ] = None,
-    model: Annotated[
-        str, typer.Option(help="A name (see acutance models), a model file or a run folder.")
-    ] = "fidelity",
-    texture: Annotated[float, typer.Option(help="From 0, faithful, to 1, most texture (partly invented).")] = 0.0,
-    scale: Annotated[
-        float | None,
-        typer.Option(help="Times as large, up to 16; default: the model's. To 2, fidelity_x2 works for fidelity."),
-    ] = None,
-    width: Annotated[int | None, typer.Option(help="Or: exact width in pixels.")] = None,
-    height: Annotated[int | None, typer.Option(help="Or: exact height in pixels.")] = None,
-    codec: Annotated[
-        str | None, typer.Option(help="h264, h265, av1, ffv1 (lossless) or prores; default: h264, or h265 for 10 bits.")
-    ] = None,
-    crf: Annotated[int | None, typer.Option(help="Quality, lower is better; default 17 (h264), 20 (h265).")] = None,
-    preset: Annotated[str | None, typer.Option(help="The encoder's speed; default: medium.")] = None,
-    deinterlace: Annotated[str, typer.Option(help="auto, on or off.")] = "auto",
-    denoise_grain: Annotated[float, typer.Option(help="Less film grain: 0, off, to 1.")] = 0.0,
-    stabilise_time: Annotated[float, typer.Option(help="Less flicker between frames: 0, off, to 1.")] = 0.0,
-    start: Annotated[str | None, typer.Option(help="Begin here: seconds, 1:30 or 0:01:30.")] = None,
-    end: Annotated[str | None, typer.Option(help="End here.")] = None,
-    engine: Annotated[str, typer.Option(help="auto, cpu or torch.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8 (fastest).")] = "auto",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a result that another plan made.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on stdout.")] = False,
+    source: Path,
+    output: Path | None,
+    model: str,
+    texture: float,
+    scale: float | None,
+    width: int | None,
+    height: int | None,
+    codec: str | None,
+    crf: int | None,
+    preset: str | None,
+    deinterlace: str,
+    denoise_grain: float,
+    stabilise_time: float,
+    start: str | None,
+    end: str | None,
+    engine: str,
+    precision: str,
+    overwrite: bool,
+    json: bool,
 ) -> None:
     """Enlarge a film, with all its sound, subtitles, chapters and every frame at its time.
 
@@ -67,7 +78,7 @@ def remaster(
         overwrite=overwrite,
     )
     if code := _run(source, output, (model, texture), settings, json):
-        raise typer.Exit(code)
+        sys.exit(code)
 
 
 def seconds_of(option: str, text: str | None) -> float | None:

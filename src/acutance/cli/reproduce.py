@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-from acutance.cli import console
+from acutance.cli import console, options
 
 if TYPE_CHECKING:
     from acutance.measuring.methods import Method
@@ -15,11 +16,11 @@ if TYPE_CHECKING:
     from acutance.measuring.reproduce import Checked
 
 
-def reproduce(
-    bench: Annotated[Path, typer.Option(help="A folder that holds Set5/, Set14/, BSD100/ ...", show_default=False)],
-    sets: Annotated[str, typer.Option(help="Only these sets, with commas.")] = "",
-    json: Annotated[bool, typer.Option("--json", help="One JSON line for each fact, on stdout.")] = False,
-) -> None:
+@click.command(short_help="Measure published figures again.")
+@click.option("--bench", type=options.PATH, required=True, help="A folder that holds Set5/, Set14/, BSD100/ ...")
+@click.option("--sets", default="", show_default=False, help="Only these sets, with commas.")
+@click.option("--json", is_flag=True, help="One JSON line for each fact, on stdout.")
+def reproduce(bench: Path, sets: str, json: bool) -> None:
     """Measure what papers and our own receipts say, and print published, measured, difference.
 
     Interpolation, the built-in models, and public checkpoints that lie in your weights folder. Exit code 1 if a
@@ -57,7 +58,7 @@ def reproduce(
         left_out = f"; left out: {', '.join(missing)}" if missing else ""
         console.say(f"{held} of {known} measured facts hold{left_out}")
     if code:
-        raise typer.Exit(code)
+        sys.exit(code)
 
 
 def _row(each: Checked) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import typer
+import click
 
-from acutance.cli import console
+from acutance.cli import console, options
 from acutance.errors import BadInput, UsageError
 from acutance.files.atomic import atomic_path, resource_error
 
@@ -16,42 +18,55 @@ if TYPE_CHECKING:
     from acutance.measuring.study import Study
     from acutance.measuring.study_new import Method
 
-app = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
-JSON = Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")]
-FOLDER = Annotated[Path, typer.Argument(help="The study's folder.", show_default=False)]
+study_folder = click.argument("study", type=options.PATH, help="The study's folder.")
 
 
-@app.callback(invoke_without_command=True)
-def overview(context: typer.Context) -> None:
+@click.group(cls=options.Group, invoke_without_command=True, short_help="Ask people how good pictures look.")
+@click.pass_context
+def study(context: click.Context) -> None:
     """Ask people how good pictures look: make a study, serve it, report what it found."""
     if not context.invoked_subcommand:
         print(context.get_help())
 
 
-@app.command(short_help="Make a study from pictures.")
+@study.command(short_help="Make a study from pictures.")
+@study_folder
+@click.option("--reference", multiple=True, required=True, help="A folder of originals, DIR or SET=DIR; repeatable.")
+@click.option(
+    "--method",
+    multiple=True,
+    required=True,
+    help="NAME=DIR, NAME@SET,SET=DIR for some sets, or nearest, bicubic; repeatable.",
+)
+@click.option("--pairs", is_flag=True, help="Choose the better of two (2AFC), no scores.")
+@click.option("--title", default="Picture quality", help="What raters read first.")
+@click.option("--sessions", type=click.IntRange(1), default=1, help="In how many parts.")
+@click.option("--repeats", type=click.IntRange(0), default=0, help="Items shown twice, to see how constant a rater is.")
+@click.option(
+    "--calibration",
+    type=options.PATH,
+    help="A folder of other originals: up to 20, nearest is a 1, original a 5.",
+)
+@click.option("--original/--no-original", default=True, help="Judge the originals too, as one more version.")
+@click.option(
+    "--scale", type=click.IntRange(2), default=4, help="Of nearest and bicubic, and of what sizes are cropped to."
+)
+@click.option("--seed", default=0, help="Another seed, other orders.")
+@options.json_lines
 def new(
-    study: FOLDER,
-    reference: Annotated[
-        list[str], typer.Option(help="A folder of originals, DIR or SET=DIR; repeatable.", show_default=False)
-    ],
-    method: Annotated[
-        list[str],
-        typer.Option(help="NAME=DIR, NAME@SET,SET=DIR for some sets, or nearest, bicubic; repeatable.",
-                     show_default=False),
-    ],
-    pairs: Annotated[bool, typer.Option("--pairs", help="Choose the better of two (2AFC), no scores.")] = False,
-    title: Annotated[str, typer.Option(help="What raters read first.")] = "Picture quality",
-    sessions: Annotated[int, typer.Option(help="In how many parts.", min=1)] = 1,
-    repeats: Annotated[int, typer.Option(help="Items shown twice, to see how constant a rater is.", min=0)] = 0,
-    calibration: Annotated[
-        Path | None,
-        typer.Option(help="A folder of other originals: up to 20, nearest is a 1, original a 5.", show_default=False),
-    ] = None,
-    original: Annotated[bool, typer.Option(help="Judge the originals too, as one more version.")] = True,
-    scale: Annotated[int, typer.Option(help="Of nearest and bicubic, and of what sizes are cropped to.", min=2)] = 4,
-    seed: Annotated[int, typer.Option(help="Another seed, other orders.")] = 0,
-    json: JSON = False,
-) -> None:  # fmt: skip
+    study: Path,
+    reference: tuple[str, ...],
+    method: tuple[str, ...],
+    pairs: bool,
+    title: str,
+    sessions: int,
+    repeats: int,
+    calibration: Path | None,
+    original: bool,
+    scale: int,
+    seed: int,
+    json: bool,
+) -> None:
     """Check that every method has every picture in the right size, then copy all into the folder STUDY.
 
     With several references, a method's folder has one inner folder for each, called like it.
@@ -95,7 +110,7 @@ def _told(made: Study, notes: list[str], json: bool) -> None:
     console.say(f"next: acutance study serve {made.folder} --raters N")
 
 
-def _references(given: list[str]) -> dict[str, Path]:
+def _references(given: Iterable[str]) -> dict[str, Path]:
     """Test sets by name; without a name a folder is called like itself. Originals may lie in its HR/, as in a bench."""
     found: dict[str, Path] = {}
     for text in given:
@@ -122,20 +137,14 @@ def _method(text: str) -> Method:
     return Method(name=name, folder=Path(folder) if equals else None, sets=chosen)
 
 
-@app.command(short_help="Let people answer, in a browser.")
-def serve(
-    study: FOLDER,
-    host: Annotated[str, typer.Option(help="0.0.0.0 lets in others of your network.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65_535)] = 8417,
-    raters: Annotated[
-        int | None, typer.Option(help="How many links; default: as before, at first 1.", min=1, show_default=False)
-    ] = None,
-    address: Annotated[
-        str | None,
-        typer.Option(help="What links begin with behind a proxy: https://study.example.org.", show_default=False),
-    ] = None,
-    json: JSON = False,
-) -> None:
+@study.command(short_help="Let people answer, in a browser.")
+@study_folder
+@click.option("--host", default="127.0.0.1", help="0.0.0.0 lets in others of your network.")
+@click.option("--port", type=click.IntRange(0, 65_535), default=8417, help="0 takes a free one.")
+@click.option("--raters", type=click.IntRange(1), help="How many links; default: as before, at first 1.")
+@click.option("--address", help="What links begin with behind a proxy: https://study.example.org.")
+@options.json_lines
+def serve(study: Path, host: str, port: int, raters: int | None, address: str | None, json: bool) -> None:
     """Serve the study's pages until stopped, and print one link per rater.
 
     Links stay the same; who opens theirs again goes on where they stopped. Keep STUDY/secret to yourself.
@@ -165,7 +174,7 @@ def serve(
         stack.run(site, listener, stopped)
         console.say(f"stopped; every answer is stored. See them: acutance study report {study}")
         if stopped() not in (0, 2):  # Ctrl-C is how a server ends; other signals are told to who sent them
-            raise typer.Exit(128 + stopped())
+            sys.exit(128 + stopped())
 
 
 def _announce(links: list[str], host: str, address: str | None, json: bool) -> None:
@@ -208,15 +217,12 @@ def _reached(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-@app.command(short_help="Say what a study found.")
-def report(
-    study: FOLDER,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="An HTML file that opens offline.", show_default=False)
-    ] = None,
-    csv: Annotated[Path | None, typer.Option(help="A CSV of every answer.", show_default=False)] = None,
-    json: Annotated[bool, typer.Option("--json", help="All of it as one JSON line on stdout.")] = False,
-) -> None:
+@study.command(short_help="Say what a study found.")
+@study_folder
+@click.option("--output", "-o", type=options.PATH, help="An HTML file that opens offline.")
+@click.option("--csv", type=options.PATH, help="A CSV of every answer.")
+@click.option("--json", is_flag=True, help="All of it as one JSON line on stdout.")
+def report(study: Path, output: Path | None, csv: Path | None, json: bool) -> None:
     """Mean opinion scores with 95 % intervals, tests, agreement and raters; also while the study is served."""
     from acutance.measuring.opinion.page import html
     from acutance.measuring.opinion.results import results

@@ -2,35 +2,47 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
+from acutance.cli import options
 from acutance.cli.upscale import format_name, run
 
 
+@click.command(short_help="Paint pictures in a style.")
+@options.pictures
+@click.option("--output", "-o", type=options.PATH, help="File or folder; default: NAME_MODEL beside the input.")
+@options.model(default="vangogh")
+@click.option("--strength", default=1.0, help="From 0, the picture itself, to 1, all paint.")
+@click.option(
+    "--shrink", default=1.0, help="Reduce the picture this many times first: strokes become as much larger in it."
+)
+@options.file_format
+@options.quality
+@options.engine
+@click.option("--precision", default="auto", help="auto, fp32 or bf16.")
+@options.tile
+@options.max_megapixels
+@options.recursive
+@options.overwrite_results
+@options.json_events
 def stylize(
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Pictures or folders.", show_default=False)],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File or folder; default: NAME_MODEL beside the input.")
-    ] = None,
-    model: Annotated[str, typer.Option(help="A name (see acutance models), a model file or a run folder.")] = "vangogh",
-    strength: Annotated[float, typer.Option(help="From 0, the picture itself, to 1, all paint.")] = 1.0,
-    shrink: Annotated[
-        float, typer.Option(help="Reduce the picture this many times first: strokes become as much larger in it.")
-    ] = 1.0,
-    file_format: Annotated[
-        str | None, typer.Option("--format", help="png, jpg, webp, tif or avif; default: as the input.")
-    ] = None,
-    quality: Annotated[int, typer.Option(help="1 to 100, for jpg, webp and avif.")] = 90,
-    engine: Annotated[str, typer.Option(help="auto, cpu or torch.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
-    tile: Annotated[int, typer.Option(help="Tile side in pixels; 0 chooses.")] = 0,
-    max_megapixels: Annotated[float, typer.Option(help="Largest input accepted.")] = 300,
-    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders with all their subfolders.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that another plan made.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on stdout.")] = False,
+    inputs: tuple[Path, ...],
+    output: Path | None,
+    model: str,
+    strength: float,
+    shrink: float,
+    file_format: str | None,
+    quality: int,
+    engine: str,
+    precision: str,
+    tile: int,
+    max_megapixels: float,
+    recursive: bool,
+    overwrite: bool,
+    json: bool,
 ) -> None:
     """Paint pictures in a style, at any size: depth, transparency, profile and metadata are kept.
 
@@ -53,4 +65,4 @@ def stylize(
         max_megapixels=max_megapixels,
     )
     if code := run(inputs, output, store.load(model), recursive, settings, json):
-        raise typer.Exit(code)
+        sys.exit(code)

@@ -10,32 +10,43 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-from acutance.cli import console
+from acutance.cli import console, options
 from acutance.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from acutance.training.recipe import Recipe
 
 
+@click.command(short_help="Train a network, or go on training it.")
+@click.argument("recipe", help="A built-in recipe, or my_recipe.py:function.")
+@click.option("--data", type=options.PATH, required=True, help="A dataset made by acutance prepare.")
+@click.option("--out", type=options.PATH, required=True, help="The run folder; an existing run is continued.")
+@click.option("--style", type=options.PATH, help="The second dataset, for recipes that carry its look to the first.")
+@click.option("--steps", type=click.IntRange(1), help="Steps in all; default from the recipe.")
+@click.option("--from", "from_", type=options.PATH, help="Start from this run's or model's weights.")
+@click.option("--bench", type=options.PATH, help="A test set (with HR/) to log; it selects nothing.")
+@click.option("--valid", type=options.PATH, help="A dataset to validate on; default: what DATA holds out.")
+@click.option("--features", type=options.PATH, help="Weights of the feature network, for recipes with one.")
+@click.option("--device", default="auto", help="auto, cpu or cuda.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, help="Same seed, same run.")
+@options.json_events
 def train(
-    recipe: Annotated[str, typer.Argument(help="A built-in recipe, or my_recipe.py:function.", show_default=False)],
-    data: Annotated[Path, typer.Option(help="A dataset made by acutance prepare.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="The run folder; an existing run is continued.", show_default=False)],
-    style: Annotated[
-        Path | None, typer.Option(help="The second dataset, for recipes that carry its look to the first.")
-    ] = None,
-    steps: Annotated[int | None, typer.Option(help="Steps in all; default from the recipe.", min=1)] = None,
-    from_: Annotated[Path | None, typer.Option("--from", help="Start from this run's or model's weights.")] = None,
-    bench: Annotated[Path | None, typer.Option(help="A test set (with HR/) to log; it selects nothing.")] = None,
-    valid: Annotated[Path | None, typer.Option(help="A dataset to validate on; default: what DATA holds out.")] = None,
-    features: Annotated[Path | None, typer.Option(help="Weights of the feature network, for recipes with one.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    seed: Annotated[int, typer.Option(help="Same seed, same run.", min=0, max=2**63 - 1)] = 0,
-    json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on stdout.")] = False,
+    recipe: str,
+    data: Path,
+    out: Path,
+    style: Path | None,
+    steps: int | None,
+    from_: Path | None,
+    bench: Path | None,
+    valid: Path | None,
+    features: Path | None,
+    device: str,
+    seed: int,
+    json: bool,
 ) -> None:
     """Train a network. Stop it any time: the same command continues where it was."""
     if importlib.util.find_spec("torch") is None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-from acutance.cli import console
+from acutance.cli import console, options
 from acutance.errors import AcutanceError, Interrupted, UsageError
 
 if TYPE_CHECKING:
@@ -17,35 +18,46 @@ if TYPE_CHECKING:
     from acutance.pipelines.settings import Settings
 
 
+@click.command(short_help="Enlarge pictures.")
+@options.pictures
+@click.option("--output", "-o", type=options.PATH, help="File or folder; default: NAME_x4 beside the input.")
+@options.model(default="fidelity")
+@options.texture
+@options.scale
+@options.width
+@options.height
+@options.file_format
+@options.quality
+@options.engine
+@options.precision
+@options.tile
+@click.option(
+    "--back-project",
+    default=0,
+    help="Correct the result N times until it shrinks to the input again; 0 is off, 20 is usual.",
+)
+@options.max_megapixels
+@options.recursive
+@options.overwrite_results
+@options.json_events
 def upscale(
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Pictures or folders.", show_default=False)],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File or folder; default: NAME_x4 beside the input.")
-    ] = None,
-    model: Annotated[
-        str, typer.Option(help="A name (see acutance models), a model file or a run folder.")
-    ] = "fidelity",
-    texture: Annotated[float, typer.Option(help="From 0, faithful, to 1, most texture (partly invented).")] = 0.0,
-    scale: Annotated[
-        float | None,
-        typer.Option(help="Times as large, up to 16; default: the model's. To 2, fidelity_x2 works for fidelity."),
-    ] = None,
-    width: Annotated[int | None, typer.Option(help="Or: exact width in pixels.")] = None,
-    height: Annotated[int | None, typer.Option(help="Or: exact height in pixels.")] = None,
-    file_format: Annotated[
-        str | None, typer.Option("--format", help="png, jpg, webp, tif or avif; default: as the input.")
-    ] = None,
-    quality: Annotated[int, typer.Option(help="1 to 100, for jpg, webp and avif.")] = 90,
-    engine: Annotated[str, typer.Option(help="auto, cpu or torch.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8 (fastest).")] = "auto",
-    tile: Annotated[int, typer.Option(help="Tile side in pixels; 0 chooses.")] = 0,
-    back_project: Annotated[
-        int, typer.Option(help="Correct the result N times until it shrinks to the input again; 0 is off, 20 is usual.")
-    ] = 0,
-    max_megapixels: Annotated[float, typer.Option(help="Largest input accepted.")] = 300,
-    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders with all their subfolders.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that another plan made.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on stdout.")] = False,
+    inputs: tuple[Path, ...],
+    output: Path | None,
+    model: str,
+    texture: float,
+    scale: float | None,
+    width: int | None,
+    height: int | None,
+    file_format: str | None,
+    quality: int,
+    engine: str,
+    precision: str,
+    tile: int,
+    back_project: int,
+    max_megapixels: float,
+    recursive: bool,
+    overwrite: bool,
+    json: bool,
 ) -> None:
     """Enlarge pictures, faithfully: depth, transparency, profile and metadata are kept.
 
@@ -68,7 +80,7 @@ def upscale(
         max_megapixels=max_megapixels,
     )
     if code := run(inputs, output, dial.load(model, texture, scale), recursive, settings, json):
-        raise typer.Exit(code)
+        sys.exit(code)
 
 
 def format_name(given: str | None) -> str | None:
@@ -77,7 +89,9 @@ def format_name(given: str | None) -> str | None:
     return {"jpeg": "jpg", "tiff": "tif"}.get(name or "", name)
 
 
-def run(inputs: list[Path], output: Path | None, model: Model, recursive: bool, settings: Settings, json: bool) -> int:
+def run(
+    inputs: Sequence[Path], output: Path | None, model: Model, recursive: bool, settings: Settings, json: bool
+) -> int:
     """Plan, run and report; returns the exit code."""
     from acutance.files.memory import return_freed_memory
     from acutance.pipelines.batch import plan_jobs, run_jobs
@@ -85,7 +99,7 @@ def run(inputs: list[Path], output: Path | None, model: Model, recursive: bool, 
 
     return_freed_memory()
     upscaler = Upscaler(model, settings)
-    jobs, others, unopened = plan_jobs(inputs, output, settings, model, recursive)
+    jobs, others, unopened = plan_jobs(list(inputs), output, settings, model, recursive)
     report = _Report(json)
     for problem in unopened:
         report.failure(problem)
