@@ -321,6 +321,28 @@ def test_a_closed_pipe_is_quiet(tmp_path: Path, picture: Path) -> None:
     assert "Traceback" not in done.stderr and "BrokenPipe" not in done.stderr
 
 
+@pytest.mark.parametrize("arguments", [["--help"], ["models"], ["models", "--json"]])
+def test_a_pipe_closed_from_the_start_is_told_as_elsewhere(arguments: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "acutance", *arguments]
+    plain = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False, env=plain)
+    os.close(writing)
+    assert done.returncode == 141 and "Error" not in done.stderr and "internal" not in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize(("error", "code", "word"), [("KeyboardInterrupt", 130, "stopped"), ("EOFError", 70, "bug")])
+def test_what_is_raised_outside_the_work(error: str, code: int, word: str) -> None:
+    """Ctrl-C where nothing is to be kept, and a bug that click would take for the end of typing."""
+    script = (
+        "import sys, acutance.cli as c, acutance.models.store as store\n"
+        f"def available(): raise {error}\n"
+        "store.available = available; sys.argv = ['acutance', 'models']; c.main()"
+    )
+    one_line(subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False), code, word)
+
+
 def test_models_and_doctor(acutance) -> None:
     row = json.loads(acutance("models", "--json").stdout.splitlines()[0])
     assert row["name"] == "fidelity" and row["scale"] == 4

@@ -52,8 +52,11 @@ def main() -> None:
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"] or ["--help"]
     try:
-        code = app(args=arguments, prog_name="acutance", standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else 0)
+        with app.make_context("acutance", arguments) as context:
+            app.invoke(context)
+        print(end="", flush=True)  # here a closed pipe is still heard of
+    except click.exceptions.Exit as done:  # --help
+        sys.exit(done.exit_code)
     except AcutanceError as error:
         if debug:
             raise
@@ -76,8 +79,6 @@ def _other(error: Exception) -> int:
     if isinstance(error, click.ClickException):
         console.say(f"acutance: {error.format_message().splitlines()[0]} (see acutance --help)")
         return 2
-    if isinstance(error, click.Abort):
-        return 130
     if isinstance(error, OSError):
         console.say(f"acutance: {error.filename or 'a file'}: {error.strerror or error}; see to it and run it again")
         return 5
