@@ -55,6 +55,25 @@ def train(
     from acutance.training.loop import train as run
 
     progress, leads = console.Progress(), os.environ.get("RANK", "0") == "0"
+    with console.stoppable() as stopped:
+        try:
+            model = run(
+                find_recipe(recipe), data=data, out=out, style=style, steps=steps, start=from_, valid=valid,
+                bench=bench, features=features, device=device, seed=seed, on_event=_teller(progress, json),
+                cancelled=lambda: bool(stopped()),
+            )  # fmt: skip
+        except Interrupted as error:
+            raise Interrupted(str(error), stopped() or 2) from None
+    if not leads:
+        return
+    progress.clear()
+    if json:
+        console.emit({"event": "done", "model": str(model)})
+    console.say(f"{model}: ready; use it with: acutance {verb(read_facts(model)['network'])} PHOTO --model {model}")
+
+
+def _teller(progress: console.Progress, json: bool) -> Callable[[dict[str, Any]], None]:
+    """What passes each event on: to a machine, to the progress line, or as a line of its own."""
 
     def on_event(event: dict[str, Any]) -> None:
         if json:
@@ -73,21 +92,7 @@ def train(
             progress.clear()
             console.say("  ".join(f"{key} {value}" for key, value in event.items() if key != "event"))
 
-    with console.stoppable() as stopped:
-        try:
-            model = run(
-                find_recipe(recipe), data=data, out=out, style=style, steps=steps, start=from_, valid=valid,
-                bench=bench, features=features, device=device, seed=seed, on_event=on_event,
-                cancelled=lambda: bool(stopped()),
-            )  # fmt: skip
-        except Interrupted as error:
-            raise Interrupted(str(error), stopped() or 2) from None
-    if not leads:
-        return
-    progress.clear()
-    if json:
-        console.emit({"event": "done", "model": str(model)})
-    console.say(f"{model}: ready; use it with: acutance {verb(read_facts(model)['network'])} PHOTO --model {model}")
+    return on_event
 
 
 def find_recipe(name: str) -> Recipe:
