@@ -21,9 +21,14 @@ LEAST = 1e-6  # of a range
 
 
 def quantised(graph: ov.Model, model: Model) -> ov.Model:
-    """``graph``, changed in place to compute with ``model.int8``'s ranges. Raises ``BadModel``."""
+    """``graph``, changed in place to compute with ``model.int8``'s ranges. Raises ``BadModel``.
+
+    Weights that are not finite are refused here: steps would hide them from the check of the result.
+    """
     from openvino import opset13 as op
 
+    if not all(np.isfinite(tensor).all() for tensor in model.weights.values()):
+        raise BadModel(f"{model.path}: holds NaN or infinite weights; the model is unusable")
     found = _convolutions(graph)
     if len(found) != len(model.int8):
         raise BadModel(

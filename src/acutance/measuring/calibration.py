@@ -36,9 +36,7 @@ class Calibration:
     agreement: float
 
 
-def calibrate(
-    model: Model, folder: Path, on_picture: Callable[[int, int], None] = lambda done, of: None
-) -> Calibration:
+def calibrate(model: Model, folder: Path, on_picture: OnPicture = lambda done, of: None) -> Calibration:
     """Find ``model``'s ranges on three quarters of the photographs in ``folder``, measure on the others.
 
     Of each the middle is taken, made small by the model's scale. Raises ``UsageError`` for a model of another kind,
@@ -47,12 +45,12 @@ def calibrate(
     if model.verb != "upscale" or model.geometry.tile or model.geometry.halo is None:
         raise UsageError(f"{model.name}: only models that enlarge, tile by tile, can run in 8 bits")
     scale = model.geometry.scale
-    originals = _squares(folder, SIDE * scale, on_picture)
-    if len(originals) < 8:
+    side = SIDE * scale
+    originals = _squares(folder, side, on_picture)
+    if len(originals) < LEAST:
         raise BadInput(
-            f"{folder}: {len(originals)} pictures of {SIDE * model.geometry.scale} pixels or more; at least 8"
+            f"{folder}: holds {len(originals)} pictures of {side} pixels or more each way; {LEAST} are needed"
         )
-    scale = model.geometry.scale
     inputs = [downscale(original, scale) for original in originals]
     judged = slice(None, None, 4)
     ranges = int8.observe(model, [lr for number, lr in enumerate(inputs) if number % 4])
@@ -78,7 +76,7 @@ def write_calibrated(model: Model, found: Calibration, path: Path) -> None:
     write_model(path, halved(model.weights), facts | {"name": path.stem, "int8": asdict(found)})
 
 
-def _squares(folder: Path, side: int, on_picture: Callable[[int, int], None]) -> list[np.ndarray]:
+def _squares(folder: Path, side: int, on_picture: OnPicture) -> list[np.ndarray]:
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder")
     paths, found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()), []
