@@ -75,9 +75,8 @@ def parts(source: Path, folder: Path) -> dict:
     engine = upscaler.engine(grid, np.dtype(np.uint8))
     tiles = [pixels[r.start : r.stop, c.start : c.stop] for r, c in grid]
     times["tiles"] = _best(lambda: [None for _ in engine.stream(tiles)])
-    for precision in ("fp32", "int8"):
-        other = open_engine(upscaler.model, grid.tile, "cpu", precision, deep=False)
-        times[f"tiles_{precision}"] = _best(lambda other=other: [None for _ in other.stream(tiles)])
+    whole = open_engine(upscaler.model, grid.tile, "cpu", "int8", deep=False)
+    times["tiles_int8"] = _best(lambda: [None for _ in whole.stream(tiles)])
     large = upscaler.array(pixels)
     for suffix in ("png", "jpg"):
         times[f"encode_{suffix}"] = _best(lambda suffix=suffix: _encode(large, folder / f"e.{suffix}"))
