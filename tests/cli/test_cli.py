@@ -321,7 +321,7 @@ def test_a_closed_pipe_is_quiet(tmp_path: Path, picture: Path) -> None:
     assert "Traceback" not in done.stderr and "BrokenPipe" not in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["models"], ["models", "--json"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["models"], ["models", "--json"], ["doctor"]])
 def test_a_pipe_closed_from_the_start_is_told_as_elsewhere(arguments: list[str]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
@@ -330,6 +330,15 @@ def test_a_pipe_closed_from_the_start_is_told_as_elsewhere(arguments: list[str])
     done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False, env=plain)
     os.close(writing)
     assert done.returncode == 141 and "Error" not in done.stderr and "internal" not in done.stderr, done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_disk_behind_stdout_is_told() -> None:
+    plain = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "acutance", "models"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=plain)
+    assert done.returncode == 5 and "No space left" in done.stderr and "ignored" not in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize(("error", "code", "word"), [("KeyboardInterrupt", 130, "stopped"), ("EOFError", 70, "bug")])

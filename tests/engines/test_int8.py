@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 from acutance import Upscaler
 from acutance.engines import choose, int8, open_engine
 from acutance.errors import BadModel, UsageError
+from acutance.files.pixels import write_png
 from acutance.imaging.bicubic import downscale
 from acutance.measuring.metrics.psnr import psnr
 from acutance.models import dial, store
@@ -29,6 +31,9 @@ def test_it_is_close_to_fp32_and_shifts_no_colour(name: str, photo: np.ndarray) 
     assert np.abs((exact - rounded).mean((0, 1))).max() < 0.2
 
 
+@pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "AMD64"), reason="other processors name their kernels otherwise"
+)
 def test_all_convolutions_but_the_first_compute_in_eight_bits() -> None:
     engine = open_engine(store.load(), (64, 64), "cpu", "int8", deep=False)
     types = [
@@ -37,6 +42,39 @@ def test_all_convolutions_but_the_first_compute_in_eight_bits() -> None:
         if node.get_rt_info()["layerType"].astype(str) == "Convolution"
     ]
     assert len(types) == 18 and types[0] == "f32" and set(types[1:]) <= {"u8", "i8"}
+
+
+def strong(photo: np.ndarray) -> dict[str, np.ndarray]:
+    """What is unlike the photographs that the ranges are of."""
+    from skimage import data
+
+    small = downscale(photo, 4)
+    noise = np.random.default_rng(0).normal(0, 25, small.shape)
+    page = ((data.page()[:128, :128] > 128) * np.uint8(255))[:, :, None].repeat(3, 2)
+    return {"noise": np.clip(small + noise, 0, 255).astype(np.uint8), "page": page}
+
+
+@pytest.mark.parametrize("kind", ["noise", "page"])
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_tile_that_leaves_the_ranges_is_computed_again(kind: str, deep: bool, photo: np.ndarray) -> None:
+    picture = strong(photo)[kind]
+    tile = (picture.transpose(2, 0, 1) / np.float32(255)).astype(np.float32) if deep else picture
+    made = []
+    for precision in ("int8", "auto"):
+        settled = choose(store.load(), "cpu", precision, deep=deep)[1]  # type: ignore[arg-type]
+        engine = open_engine(store.load(), picture.shape[:2], "cpu", settled, deep=deep)
+        made.append(next(iter(engine.stream([tile]))).copy())
+        assert engine.redone == (precision == "int8")  # type: ignore[attr-defined]
+    np.testing.assert_array_equal(*made)
+
+
+def test_of_such_tiles_is_told(photo: np.ndarray, tmp_path: Path) -> None:
+    calm, busy = downscale(photo, 4), strong(photo)["noise"]
+    write_png(tmp_path / "calm.png", calm)
+    write_png(tmp_path / "busy.png", busy)
+    upscaler = Upscaler(precision="int8")
+    notes = [upscaler.file(tmp_path / f"{name}.png", tmp_path / f"{name}-4.png")["notes"] for name in ("calm", "busy")]
+    assert notes[0] == [] and notes[1] == ["tiles too strong for int8, computed more precisely: 1"]
 
 
 def test_tiles_join_exactly(photo: np.ndarray) -> None:
@@ -83,7 +121,9 @@ def test_what_cannot_run_in_eight_bits_is_refused() -> None:
         open_engine(replace(model, int8=((0.0, 1.0),) * 3), (32, 32), "cpu", "int8", deep=False)
 
 
-@pytest.mark.parametrize("ranges", [[[1]], "x", [[2, 1]], [[0, float("nan")]], [[0, 1e30]], 7, [["a", "b"]]])
+@pytest.mark.parametrize(
+    "ranges", [[[1]], "x", [[2, 1]], [[0, float("nan")]], [[0, 1e30]], 7, [["a", "b"]], [[0, 10**400]]]
+)
 def test_damaged_ranges_are_found_when_the_file_is_read(ranges: object, tmp_path: Path) -> None:
     path = store.find("fidelity")
     header = path.read_bytes()

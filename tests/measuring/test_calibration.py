@@ -54,6 +54,14 @@ def test_a_model_that_changes_too_much_is_not_written(photographs: Path, tmp_pat
     assert not list(tmp_path.glob("mine*"))
 
 
+def test_even_surfaces_cost_nothing(tmp_path: Path) -> None:
+    """Where fp32 makes no error at all, a tiny one is no infinite loss."""
+    for level in range(8):
+        write_png(tmp_path / f"{level}.png", np.full((520, 520, 3), level * 36, np.uint8))
+    found = calibrate(store.load(), tmp_path)
+    assert found.loss == 0 and found.agreement == 60
+
+
 def test_what_cannot_be_calibrated_is_said(photographs: Path, tmp_path: Path, acutance) -> None:
     painter = acutance("models", "calibrate", "vangogh", photographs, "-o", "x.safetensors")
     assert painter.returncode == 2 and "only models that enlarge" in painter.stderr

@@ -52,30 +52,42 @@ def main() -> None:
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"] or ["--help"]
     try:
-        with app.make_context("acutance", arguments) as context:
-            app.invoke(context)
-        print(end="", flush=True)  # here a closed pipe is still heard of
-    except click.exceptions.Exit as done:  # --help
-        sys.exit(done.exit_code)
-    except AcutanceError as error:
-        if debug:
-            raise
-        console.fail(error)
-        sys.exit(error.exit_code)
+        try:
+            _run(arguments)
+        except Exception as error:
+            if debug:
+                raise
+            sys.exit(_code(error))
+        finally:
+            print(end="", flush=True)  # here a closed pipe and a full disk are still heard of
     except BrokenPipeError:
         console.silence()
         sys.exit(141)
+    except OSError as error:
+        if debug:
+            raise
+        console.silence()
+        sys.exit(_code(error))
     except KeyboardInterrupt:
         console.say("stopped")
         sys.exit(130)
-    except Exception as error:
-        if debug:
-            raise
-        sys.exit(_other(error))
 
 
-def _other(error: Exception) -> int:
-    """The exit code of an exception that is not ours; click's own are about how the command was typed."""
+def _run(arguments: list[str]) -> None:
+    try:
+        with app.make_context("acutance", arguments) as context:
+            app.invoke(context)
+    except click.exceptions.Exit as done:  # --help
+        sys.exit(done.exit_code)
+
+
+def _code(error: Exception) -> int:
+    """The exit code of an exception, after its line; click's own are about how the command was typed."""
+    if isinstance(error, AcutanceError):
+        console.fail(error)
+        return error.exit_code
+    if isinstance(error, BrokenPipeError):
+        raise error
     if isinstance(error, click.ClickException):
         console.say(f"acutance: {error.format_message().splitlines()[0]} (see acutance --help)")
         return 2

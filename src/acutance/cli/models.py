@@ -105,7 +105,10 @@ def _in_int8(model: Model) -> str:
     from acutance.models.model import read_facts
 
     found = read_facts(model.path).get("int8", {})
-    return f"{-found['loss']:+.3f} dB of PSNR-Y on {found['pictures']} photographs" if "loss" in found else ""
+    try:
+        return f"{-found['loss']:+.3f} dB of PSNR-Y on {found['pictures']} photographs"
+    except (KeyError, TypeError):
+        return ""
 
 
 def _described(model: Model) -> list[tuple[str, str]]:

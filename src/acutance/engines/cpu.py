@@ -42,15 +42,15 @@ class CpuEngine:
 
     def __init__(self, model: Model, tile: tuple[int, int], precision: str, *, deep: bool) -> None:
         self.model, self.tile, self.precision, self.deep = model, tile, precision, deep
-        self._fallback: CpuEngine | None = None
+        self.redone = 0  # tiles whose inner values left the ranges of int8
+        self._others: dict[str, CpuEngine] = {}
         ir, buffer = read_graph(model)
         self._buffer = buffer  # OpenVINO reads constants from it in place
         try:
             graph = core().read_model(ir, ov.Tensor(buffer, shared_memory=True))
-            if precision == "int8":
-                graph = int8.quantised(graph, model)
+            clipped = [int8.quantise(graph, model)] if precision == "int8" else []
             graph.reshape([1, 3, *tile])
-            graph = _finite_output(graph) if deep else _uint8_ports(graph)
+            graph = _finite_output(graph, clipped) if deep else _uint8_ports(graph, clipped)
             config = {"INFERENCE_PRECISION_HINT": HINTS[precision], "PERFORMANCE_HINT": "THROUGHPUT"}
             self._compiled = core().compile_model(graph, "CPU", config)
         except RuntimeError as error:
@@ -86,27 +86,34 @@ class CpuEngine:
     def _result(self, request: ov.InferRequest, batch: np.ndarray, index: int) -> np.ndarray:
         request.wait()
         if np.isfinite(request.get_output_tensor(1).data).all():
-            return request.get_output_tensor(0).data[0]
+            if self.precision != "int8" or request.get_output_tensor(2).data <= int8.CLIPPED:
+                return request.get_output_tensor(0).data[0]
+            self.redone += 1
+            return self._again(batch, settle("auto", self.deep))
         if self.precision == "fp32":
             raise not_finite(self.model, index)
-        if self._fallback is None:
-            self._fallback = CpuEngine(self.model, self.tile, "fp32", deep=self.deep)
         try:
-            return next(iter(self._fallback.stream([batch[0]]))).copy()
+            return self._again(batch, "fp32")
         except BadModel:
             raise not_finite(self.model, index) from None
 
+    def _again(self, batch: np.ndarray, precision: str) -> np.ndarray:
+        """One tile by another precision."""
+        if precision not in self._others:
+            self._others[precision] = CpuEngine(self.model, self.tile, precision, deep=self.deep)
+        return next(iter(self._others[precision].stream([batch[0]]))).copy()
 
-def _finite_output(graph: ov.Model) -> ov.Model:
-    """Add a second output, the sum of all samples: finite if and only if they all are."""
+
+def _finite_output(graph: ov.Model, more: list[ov.Output]) -> ov.Model:
+    """Add a second output, the sum of all samples: finite if and only if they all are; and ``more``."""
     from openvino import opset13 as op
 
     result = _in_fp32(op, graph)
-    return ov.Model([result, _total(op, result)], graph.get_parameters(), "checked")  # pyright: ignore
+    return ov.Model([result, _total(op, result), *more], graph.get_parameters(), "checked")  # pyright: ignore
 
 
-def _uint8_ports(graph: ov.Model) -> ov.Model:
-    """Let the graph take and give uint8 ``(1, H, W, 3)``, with scaling, rounding and clamp inside.
+def _uint8_ports(graph: ov.Model, more: list[ov.Output]) -> ov.Model:
+    """Let the graph take and give uint8 ``(1, H, W, 3)``, with scaling, rounding and clamp inside; and ``more``.
 
     The first convolution sees whole levels 0..255, which bf16 holds exactly: 1/255 moves into its
     weights (OpenVINO folds the product), so 8-bit input loses nothing.
@@ -132,7 +139,7 @@ def _uint8_ports(graph: ov.Model) -> ov.Model:
     level = op.clamp(op.multiply(result, np.float32(255)), 0.0, 255.0)
     pixels = op.convert(op.round(level, "half_to_even"), "u8")
     interleaved = op.transpose(pixels, np.array([0, 2, 3, 1]))
-    return ov.Model([interleaved.output(0), _total(op, result)], [levels], "uint8")  # pyright: ignore
+    return ov.Model([interleaved.output(0), _total(op, result), *more], [levels], "uint8")  # pyright: ignore
 
 
 def _in_fp32(op, graph: ov.Model):

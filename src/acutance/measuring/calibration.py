@@ -11,7 +11,7 @@ import numpy as np
 
 from acutance.engines import int8, open_engine
 from acutance.errors import BadInput, BadModel, UsageError
-from acutance.files.pixels import read_rgb8
+from acutance.files.pixels import read_rgb8, read_size
 from acutance.imaging.bicubic import downscale
 from acutance.measuring.metrics.psnr import psnr, psnr_y
 from acutance.measuring.pairs import SUFFIXES
@@ -22,6 +22,7 @@ SIDE = 128  # of the square that the model sees of each photograph
 MOST = 60  # photographs
 LEAST = 8
 ALLOWED = 0.1  # dB of PSNR-Y
+BEST = 60.0  # dB that count: an even surface has no error at all, or a tiny one
 OnPicture = Callable[[int, int], None]
 
 
@@ -56,17 +57,23 @@ def calibrate(model: Model, folder: Path, on_picture: OnPicture = lambda done, o
     ranges = int8.observe(model, [lr for number, lr in enumerate(inputs) if number % 4])
     model = replace(model, int8=ranges)
     exact, rounded = (_results(model, inputs[judged], precision) for precision in ("fp32", "int8"))
-    losses = [psnr_y(hr, a, border=scale) - psnr_y(hr, b, border=scale)
-              for hr, a, b in zip(originals[judged], exact, rounded, strict=True)]  # fmt: skip
-    agreement = fmean(psnr(a, b) for a, b in zip(exact, rounded, strict=True))
+    hrs = originals[judged]
+    before, after = (
+        [min(psnr_y(hr, result, border=scale), BEST) for hr, result in zip(hrs, results, strict=True)]
+        for results in (exact, rounded)
+    )
+    agreement = fmean(min(psnr(a, b), BEST) for a, b in zip(exact, rounded, strict=True))
     return Calibration(
-        ranges=ranges, pictures=len(originals), loss=round(fmean(losses), 3), agreement=round(agreement, 2)
+        ranges=ranges,
+        pictures=len(originals),
+        loss=round(fmean(before) - fmean(after), 3),
+        agreement=round(agreement, 2),
     )
 
 
 def write_calibrated(model: Model, found: Calibration, path: Path) -> None:
     """Write ``model`` with its ranges to ``path``, its graph beside it. Raises ``BadModel`` if it loses too much."""
-    if abs(found.loss) > ALLOWED:
+    if not abs(found.loss) <= ALLOWED:
         raise BadModel(
             f"{model.name}: in 8 bits its PSNR-Y changes by {-found.loss:+.2f} dB, more than {ALLOWED:g}; nothing was "
             "written. Train it on for 8 bits first (recipes compact_int8, compact_x2_int8)"
@@ -79,13 +86,13 @@ def write_calibrated(model: Model, found: Calibration, path: Path) -> None:
 def _squares(folder: Path, side: int, on_picture: OnPicture) -> list[np.ndarray]:
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder")
-    paths, found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()), []
-    paths = paths[:: -(-len(paths) // MOST) or 1]  # from the whole of the folder
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    paths = [path for path in paths if min(read_size(path)) >= side]
+    paths, found = paths[:: -(-len(paths) // MOST) or 1], []  # from the whole of the folder
     for number, path in enumerate(paths):
         picture = read_rgb8(path)
         top, left = ((length - side) // 2 for length in picture.shape[:2])
-        if min(top, left) >= 0:
-            found.append(picture[top : top + side, left : left + side])
+        found.append(picture[top : top + side, left : left + side])
         on_picture(number + 1, len(paths))
     return found
 

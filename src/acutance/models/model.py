@@ -138,7 +138,7 @@ def read_model(path: Path) -> Model:
 def _ranges(path: Path, facts: dict[str, Any]) -> Ranges:
     try:
         ranges = tuple((float(low), float(high)) for low, high in facts.get("int8", {}).get("ranges", ()))
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise BadModel(f"{path}: its int8 ranges are damaged; calibrate it anew") from error
     if not all(-LARGEST_INPUT <= low <= high <= LARGEST_INPUT for low, high in ranges):
         raise BadModel(f"{path}: its int8 ranges are no ranges; calibrate it anew")

@@ -71,6 +71,7 @@ class Upscaler:
                 f"--back-project: {model.name} does not enlarge, so nothing could be compared; leave it out"
             )
         self._engine: tuple[tuple[Any, ...], Engine] | None = None
+        self._told = 0  # of its tiles computed again
 
     def settle(self, depth: np.dtype) -> tuple[str, str]:
         """The engine and precision for pictures of this depth."""
@@ -81,7 +82,7 @@ class Upscaler:
         deep = depth != np.uint8
         key = (grid.tile, deep, *self.settle(depth))
         if self._engine is None or self._engine[0] != key:
-            self._engine = None
+            self._engine, self._told = None, 0
             self._engine = (key, engines.open_engine(self.model, grid.tile, *key[2:], deep=deep))
         return self._engine[1]
 
@@ -152,6 +153,7 @@ class Upscaler:
             limits.check_output_size(target, plan.file_format, *size)
             commit = functools.partial(journal.commit, target.name, unit)
             found = self._run(picture, target, plan, grids, _reporter(on_event, source, grids), cancelled, commit)
+            notes += self._redone()
         facts |= {} if found is None else {"seams": round(found, 4)}
         seconds = round(time.perf_counter() - begin, 3)
         return {"status": "done", **facts, "seconds": seconds, "notes": notes}
@@ -217,6 +219,12 @@ class Upscaler:
                     again = cleanup.enter_context(images.open_picture(out, scratch=target, max_megapixels=math.inf))
                     picture = replace(again, fields=picture.fields)
         return made.seams.ratio if isinstance(made, Painted) else None
+
+    def _redone(self) -> list[str]:
+        """What is to be said of tiles that int8 was too narrow for, since the last time."""
+        engine = self._engine and self._engine[1]
+        count, self._told = (getattr(engine, "redone", 0) - self._told, getattr(engine, "redone", 0))
+        return [f"tiles too strong for int8, computed more precisely: {count}"] if count > 0 else []
 
     def _made(self, rows: Rows, layout: Layout, grid: Grid, engine: Engine, **options: Any) -> Iterable[np.ndarray]:
         """The strips of the result, as the settings ask."""

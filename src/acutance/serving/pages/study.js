@@ -24,6 +24,7 @@ let keys = {}; // what a key does on the screen at hand
 const troubles = new Set();
 let trouble = ""; // stands until it is mended
 let passing = ""; // stands for some seconds
+let passes = 0;
 let question = "";
 
 const stage = new Stage(one("stage"), zoomed);
@@ -44,17 +45,19 @@ function line(what, good, status = 0) {
   if (!good) troubles.add(what);
   const cause = status >= 500 ? "The study has a problem" : "The line is lost";
   trouble = troubles.size ? `${cause}; your answers are kept.` : "";
-  if (!good) passing = "";
-  told();
+  if (good) told();
+  else hush();
 }
 
 function say(text, time) {
+  hush();
   passing = text;
   told();
-  setTimeout(() => { if (passing === text) hush(); }, time);
+  passes = setTimeout(hush, time);
 }
 
 function hush() {
+  clearTimeout(passes);
   passing = "";
   told();
 }
