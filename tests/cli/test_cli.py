@@ -59,7 +59,7 @@ def test_json_events(acutance, picture: Path) -> None:
         (["missing.png"], 2, ["missing.png", "no such file"]),
         (["in/photo.png", "--scale", "99"], 2, ["--scale 99", "16"]),
         (["in/photo.png", "--model", "fidelty"], 2, ["did you mean fidelity"]),
-        (["in/photo.png", "--precision", "int8"], 2, ["int8"]),
+        (["in/photo.png", "--model", "restore", "--precision", "int8"], 2, ["int8"]),
         (["in/photo.png", "--format", "bmp"], 2, ["bmp", "png"]),
         (["in/photo.png", "-o", "x.bmp"], 2, [".bmp"]),
         (["in/photo.png", "-o", "x.jpg", "--format", "png"], 2, ["x.jpg", "make them agree"]),
