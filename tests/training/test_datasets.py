@@ -163,9 +163,12 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["acutance", *arguments])
-        with pytest.raises(SystemExit) as end:
+        code = 0
+        try:
             cli.main()
-        return int(end.value.code or 0), *capsys.readouterr()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return code, *capsys.readouterr()
 
     return run
 
