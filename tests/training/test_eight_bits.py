@@ -5,10 +5,12 @@ from __future__ import annotations
 import torch
 
 from acutance.networks.compact import Compact, start_near_identity
+from acutance.networks.critics import PatchCritic
 from acutance.training.batch import Batch
 from acutance.training.eight_bits import eight_bits
+from acutance.training.losses.adversarial import NonSaturating
 from acutance.training.losses.pixel import l1
-from acutance.training.objective import Regression
+from acutance.training.objective import Adversarial, Regression
 
 
 def network() -> Compact:
@@ -51,3 +53,16 @@ def test_half_of_a_batch_is_rounded() -> None:
     assert (seen[0][2:] - exact[2:]).abs().max() > 1e-4
     assert game.describe()["rounded"] == "half of each batch"
     assert "rounded" not in Regression(net, losses=(), optimizer=torch.optim.SGD).describe()  # type: ignore[arg-type]
+
+
+def test_half_of_what_a_critic_sees_is_rounded() -> None:
+    net, critic = network(), PatchCritic()
+    game = Adversarial(
+        net, critic, game=NonSaturating(), weight=1.0, optimizers=(torch.optim.SGD, torch.optim.SGD), rounded=True
+    )  # type: ignore[arg-type]
+    batch = Batch(torch.rand(4, 3, 16, 16), torch.rand(4, 3, 64, 64))
+    game.generator_loss(batch)
+    exact = net(batch.lr).detach()
+    torch.testing.assert_close(batch.memo["fake"][:2], exact[:2])
+    assert (batch.memo["fake"][2:] - exact[2:]).abs().max() > 1e-4
+    assert game.describe()["rounded"] == "half of each batch"

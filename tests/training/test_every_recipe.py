@@ -18,6 +18,8 @@ SMALL = [
     "compact",
     "compact_x2",
     "compact_int8",
+    "compact_finish",
+    "compact_gan_int8",
     "compact_x2_int8",
     "compact_gan",
     *(name for name in RECIPES if name.endswith("_small") and "siamese" not in name),

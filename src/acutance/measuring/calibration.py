@@ -76,7 +76,7 @@ def write_calibrated(model: Model, found: Calibration, path: Path) -> None:
     if not abs(found.loss) <= ALLOWED:
         raise BadModel(
             f"{model.name}: in 8 bits its PSNR-Y changes by {-found.loss:+.2f} dB, more than {ALLOWED:g}; nothing was "
-            "written. Train it on for 8 bits first (recipes compact_int8, compact_x2_int8)"
+            "written. Train it on for 8 bits first (recipes compact_int8, compact_gan_int8, compact_x2_int8)"
         )
     copy_graph(model, path.parent)
     facts = {key: value for key, value in read_facts(model.path).items() if key not in ("format", "weights_sha256")}

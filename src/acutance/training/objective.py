@@ -23,6 +23,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 Term = tuple[str, float, Loss]
 MakeOptimizer = Callable[[list[nn.Parameter]], Optimizer]
 Judge = Callable[[nn.Module, Tensor, Batch], Tensor]
+ROUNDED = {"rounded": "half of each batch"}
 
 
 @dataclass(frozen=True)
@@ -98,19 +99,12 @@ class Regression(nn.Module):
 
     def generator_loss(self, batch: Batch) -> Losses:
         """Every loss by name, weighted."""
-        lr = as_input(self.generator, batch.lr)
-        fake = (self._half_rounded(lr) if self.rounded else self.generator(lr)).float()
+        fake = _generate(self.generator, batch, self.rounded)
         return Losses(_content(self.losses, fake, as_output(self.generator, batch.hr)))
-
-    def _half_rounded(self, lr: Tensor) -> Tensor:
-        half = len(lr) // 2
-        exact = self.generator(lr[:half])
-        with eight_bits(self.generator):
-            return torch.cat([exact, self.generator(lr[half:])])
 
     def describe(self) -> dict[str, Any]:
         """See ``Objective``."""
-        return {"losses": _described(self.losses)} | ({"rounded": "half of each batch"} if self.rounded else {})
+        return {"losses": _described(self.losses)} | (ROUNDED if self.rounded else {})
 
 
 def plain(critic: nn.Module, image: Tensor, batch: Batch) -> Tensor:
@@ -131,6 +125,7 @@ class Adversarial(nn.Module):
     steps of the same optimizer (conditional SRGAN, steps 1 and 2). ``critic_first``: the order;
     ``fresh``: the generator's turn draws another batch. ``judge``: how the critic is asked.
     Content losses, not the critic, see the sharpened target where the batch has one.
+    ``rounded``: as in ``Regression``.
 
     In a critic's turn that follows the generator's on the same batch the generator's picture is used
     again, as the reference implementations do.
@@ -149,9 +144,10 @@ class Adversarial(nn.Module):
         critic_first: bool = False,
         separate: bool = False,
         fresh: bool = False,
+        rounded: bool = False,
     ) -> None:
         super().__init__()
-        self.generator, self.critic = generator, critic
+        self.generator, self.critic, self.rounded = generator, critic, rounded
         self.game, self.weight, self.losses, self.judge = game, weight, losses, judge
         self.optimizers = {"generator": optimizers[0], "critic": optimizers[1]}
         self.global_terms = game.relative
@@ -169,7 +165,7 @@ class Adversarial(nn.Module):
 
     def generator_loss(self, batch: Batch) -> Losses:
         """The content terms against the target, and the game's generator side."""
-        fake = self.generator(as_input(self.generator, batch.lr)).float()
+        fake = _generate(self.generator, batch, self.rounded)
         real = as_output(self.generator, batch.hr)
         target = real if batch.sharp is None else as_output(self.generator, batch.sharp)
         batch.memo["fake"] = fake.detach()
@@ -200,7 +196,7 @@ class Adversarial(nn.Module):
         if "fake" in batch.memo:
             return batch.memo["fake"]
         with torch.no_grad():
-            return self.generator(as_input(self.generator, batch.lr)).float()
+            return _generate(self.generator, batch, self.rounded)
 
     def describe(self) -> dict[str, Any]:
         """See ``Objective``."""
@@ -208,7 +204,18 @@ class Adversarial(nn.Module):
             "losses": _described(self.losses), "game": repr(self.game), "weight": self.weight,
             "critic": hashlib.sha256(repr(self.critic).encode()).hexdigest()[:16], "judge": self.judge.__name__,
             "turns": [f"{turn.name}{' fresh' * turn.fresh}" for turn in self.turns],
-        }  # fmt: skip
+        } | (ROUNDED if self.rounded else {})  # fmt: skip
+
+
+def _generate(generator: nn.Module, batch: Batch, rounded: bool) -> Tensor:
+    """The pictures of a batch; ``rounded``: those of its second half computed in 8 bits."""
+    lr = as_input(generator, batch.lr)
+    if not rounded:
+        return generator(lr).float()
+    half = len(lr) // 2
+    exact = generator(lr[:half])
+    with eight_bits(generator):
+        return torch.cat([exact, generator(lr[half:])]).float()
 
 
 def _content(losses: tuple[Term, ...], fake: Tensor, target: Tensor) -> dict[str, Tensor]:

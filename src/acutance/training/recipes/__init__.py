@@ -1,7 +1,7 @@
 """The recipes, by the name ``acutance train`` takes. A ``small`` one shows the effect on two cores."""
 
-from acutance.training.recipes.compact import compact, compact_int8, compact_x2, compact_x2_int8
-from acutance.training.recipes.compact_gan import compact_gan
+from acutance.training.recipes.compact import compact, compact_finish, compact_int8, compact_x2, compact_x2_int8
+from acutance.training.recipes.compact_gan import compact_gan, compact_gan_int8
 from acutance.training.recipes.esrgan import (
     esrgan,
     esrgan_16,
@@ -33,7 +33,7 @@ from acutance.training.recipes.unet_srgan import unet_srgan, unet_srgan_small
 RECIPES = {
     recipe.__name__: recipe
     for recipe in (
-        compact, compact_x2, compact_int8, compact_x2_int8, compact_gan,
+        compact, compact_x2, compact_int8, compact_finish, compact_x2_int8, compact_gan, compact_gan_int8,
         srresnet, srresnet_vgg22, srresnet_small, srgan, srgan_mse, srgan_vgg22, srgan_vgg34, srgan_small,
         srgan_tensorlayer_init, srgan_tensorlayer, srgan_tensorlayer_small,
         esrgan_psnr, esrgan, esrgan_minc, esrgan_16, esrgan_psnr_small, esrgan_small,

@@ -8,9 +8,9 @@ from typing import Any
 
 from acutance.networks.compact import Compact, FoldedCompact, start_near_identity
 from acutance.training.data import PairedCrops
-from acutance.training.losses.pixel import l1
+from acutance.training.losses.pixel import l1, mse
 from acutance.training.muon import Muon
-from acutance.training.objective import Regression
+from acutance.training.objective import Regression, Term
 from acutance.training.recipe import ConstantThenDecay, Recipe
 
 Make = Callable[[], Compact | FoldedCompact]
@@ -38,6 +38,16 @@ def compact_int8() -> Recipe:
     return _for_int8("compact_int8", "compact", ARGUMENTS, lambda: Compact(**ARGUMENTS), crops)
 
 
+def compact_finish() -> Recipe:
+    """``compact_int8`` once more with squared errors, which are what PSNR counts."""
+    recipe = compact_int8()
+
+    def objective(_: None) -> Regression:
+        return _regression(lambda: Compact(**ARGUMENTS), ("mse", 1.0, mse), rounded=True)
+
+    return replace(recipe, name="compact_finish", objective=objective, after="compact_int8")
+
+
 def compact_x2_int8() -> Recipe:
     """The same for twice the size."""
     crops = PairedCrops(scale=2, patch=192, batch=8, candidates=3)
@@ -47,18 +57,21 @@ def compact_x2_int8() -> Recipe:
 def _recipe(
     name: str, network: str, arguments: dict[str, Any], make: Make, data: PairedCrops, *, rounded: bool = False
 ) -> Recipe:
-    rates = (0.001, 3e-4) if rounded else (0.003, 1e-3)
-
     def objective(_: None) -> Regression:
-        return Regression(
-            start_near_identity(make()), losses=(("l1", 1.0, l1),), rounded=rounded,
-            optimizer=lambda parameters: Muon(parameters, lr=rates[0], adam_lr=rates[1]),
-        )  # fmt: skip
+        return _regression(make, ("l1", 1.0, l1), rounded=rounded)
 
     return Recipe(
         name=name, source="network: Wang et al. 2021 (SRVGGNetCompact); schedule and crops: ours", network=network,
         arguments=arguments, objective=objective, data=data,
         schedule=ConstantThenDecay(warmup=500, decay=10_000), steps=60_000,
+    )  # fmt: skip
+
+
+def _regression(make: Make, loss: Term, *, rounded: bool) -> Regression:
+    rates = (0.001, 3e-4) if rounded else (0.003, 1e-3)
+    return Regression(
+        start_near_identity(make()), losses=(loss,), rounded=rounded,
+        optimizer=lambda parameters: Muon(parameters, lr=rates[0], adam_lr=rates[1]),
     )  # fmt: skip
 
 
