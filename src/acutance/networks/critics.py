@@ -107,20 +107,22 @@ class TensorlayerCritic(nn.Module):
 class PatchCritic(nn.Module):
     """The face SRGAN's critic: ``(N, 3, H, W)`` to a map ``(N, 1, H / 16, W / 16)``, dense layers per position.
 
-    Convolution, LeakyReLU, batch norm in that order; 5,215,425 trainable parameters. The source puts a
-    sigmoid behind it.
+    Convolution, LeakyReLU, batch norm in that order; 5,215,425 trainable parameters at ``width`` 1, which
+    scales all channels. The source puts a sigmoid behind it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, width: float = 1.0) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         before = 3
-        for number, (after, stride) in enumerate(SRGAN_LAYERS):
+        for number, (channels, stride) in enumerate(SRGAN_LAYERS):
+            after = round(channels * width)
             layers += [nn.Conv2d(before, after, 3, stride=stride, padding=1), nn.LeakyReLU(0.2)]
             layers += [nn.BatchNorm2d(after, eps=1e-3, momentum=0.2)] if number else []
             before = after
         self.features = nn.Sequential(*layers)
-        self.head = nn.Sequential(nn.Conv2d(512, 1024, 1), nn.LeakyReLU(0.2), nn.Conv2d(1024, 1, 1))
+        dense = round(1024 * width)
+        self.head = nn.Sequential(nn.Conv2d(before, dense, 1), nn.LeakyReLU(0.2), nn.Conv2d(dense, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""

@@ -5,6 +5,8 @@ torch's own Muon takes matrices only; hidden convolutions are matrices of ``(out
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -33,8 +35,13 @@ def is_hidden(parameter: Tensor) -> bool:
     return parameter.ndim == 4 and parameter.shape[0] == parameter.shape[1]
 
 
+def is_inside(parameter: Tensor) -> bool:
+    """Any kernel but those that read or draw a picture; networks that narrow and widen have few square ones."""
+    return parameter.ndim == 4 and min(parameter.shape[:2]) > 3
+
+
 class Muon(torch.optim.Optimizer):
-    """Muon (Jordan et al. 2024) on hidden convolutions, Adam (Kingma & Ba 2015) on the rest.
+    """Muon (Jordan et al. 2024) on convolutions that are ``hidden``, Adam (Kingma & Ba 2015) on the rest.
 
     ``lr``, ``momentum``: of the orthogonal updates; ``adam_lr``, ``betas``: of Adam.
     """
@@ -47,10 +54,11 @@ class Muon(torch.optim.Optimizer):
         adam_lr: float,
         momentum: float = 0.95,
         betas: tuple[float, float] = (0.9, 0.99),
+        hidden: Callable[[Tensor], bool] = is_hidden,
     ) -> None:
-        hidden = [p for p in parameters if is_hidden(p)]
-        other = [p for p in parameters if not is_hidden(p)]
-        groups = [{"params": hidden, "lr": lr, "adam": False}, {"params": other, "lr": adam_lr, "adam": True}]
+        inside = [p for p in parameters if hidden(p)]
+        other = [p for p in parameters if not hidden(p)]
+        groups = [{"params": inside, "lr": lr, "adam": False}, {"params": other, "lr": adam_lr, "adam": True}]
         super().__init__(groups, {"momentum": momentum, "betas": betas})
 
     @torch.no_grad()

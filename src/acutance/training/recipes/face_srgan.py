@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -13,14 +14,16 @@ from acutance.training.data import WholePictures
 from acutance.training.features import OXFORD_VGG19_RAW
 from acutance.training.losses.adversarial import LeastSquaresOnSigmoid
 from acutance.training.losses.perceptual import Perceptual, mse
-from acutance.training.objective import Adversarial
-from acutance.training.recipe import Features, MultiStep, Recipe
+from acutance.training.muon import Muon
+from acutance.training.objective import Adversarial, MakeOptimizer
+from acutance.training.recipe import ConstantThenDecay, Features, MultiStep, Recipe
 from acutance.training.recipes.optimizers import adam
 
 ADVERSARIAL = 1e-3
 ADAM = adam(2e-4, (0.5, 0.999))
+FAST = partial(Muon, lr=0.003, adam_lr=1e-3)
 FULL: dict[str, Any] = {"channels": 64, "blocks": 16}
-SMALL: dict[str, Any] = {"channels": 32, "blocks": 4}
+SMALL: dict[str, Any] = {"channels": 16, "blocks": 4}
 
 
 def face_srgan() -> Recipe:
@@ -32,16 +35,20 @@ def face_srgan() -> Recipe:
 
 
 def face_srgan_small() -> Recipe:
-    """Half the width, a quarter of the blocks, batches of two, for two cores (ours)."""
-    return replace(_recipe("face_srgan_small", SMALL, batch=2, steps=4000), ema=0.99)
+    """A quarter of the width and of the blocks, half the critic's, moved by Muon, for two cores (ours)."""
+    recipe = _recipe("face_srgan_small", SMALL, batch=1, steps=3000, critic_width=0.5, move=FAST)
+    return replace(recipe, ema=0.99, schedule=ConstantThenDecay(warmup=100, decay=1000))
 
 
-def _recipe(name: str, arguments: dict[str, Any], *, batch: int, steps: int) -> Recipe:
+def _recipe(
+    name: str, arguments: dict[str, Any], *, batch: int, steps: int, critic_width: float = 1.0,
+    move: MakeOptimizer = ADAM,
+) -> Recipe:  # fmt: skip
     def objective(features: nn.Module) -> Adversarial:
         content = Perceptual(features=features, layers=(("relu3_3", 1.0),), distance=mse)
         return Adversarial(
-            FaceGenerator(**arguments), PatchCritic(), game=LeastSquaresOnSigmoid(), weight=ADVERSARIAL,
-            losses=(("vgg33", 1.0, content),), optimizers=(ADAM, ADAM),
+            FaceGenerator(**arguments), PatchCritic(width=critic_width), game=LeastSquaresOnSigmoid(),
+            weight=ADVERSARIAL, losses=(("vgg33", 1.0, content),), optimizers=(move, ADAM),
             critic_first=True, separate=True, fresh=True,
         )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from acutance.degrade.linear import Linear
@@ -11,11 +12,13 @@ from acutance.networks.unet import AdditiveUNet
 from acutance.training.data import PairedCrops
 from acutance.training.losses.adversarial import NonSaturating
 from acutance.training.losses.pixel import l1
-from acutance.training.objective import Adversarial, Term, conditional
-from acutance.training.recipe import MultiStep, Recipe
+from acutance.training.muon import Muon, is_inside
+from acutance.training.objective import Adversarial, MakeOptimizer, Term, conditional
+from acutance.training.recipe import ConstantThenDecay, MultiStep, Recipe
 from acutance.training.recipes.optimizers import adam
 
 ADAM = adam(2e-4, (0.5, 0.999))  # ours: the source gives no rate
+FAST = partial(Muon, lr=0.003, adam_lr=1e-3, hidden=is_inside)
 FULL: dict[str, Any] = {"batch_norm": False, "width": 1.0}
 SMALL: dict[str, Any] = {"batch_norm": False, "width": 0.25}
 
@@ -29,23 +32,24 @@ def unet_srgan(pixel: float = 0.0) -> Recipe:
 
 
 def unet_srgan_small() -> Recipe:
-    """A quarter of the width on 256-pixel crops, held to the picture by L1, for two cores (ours)."""
+    """A quarter of the width on 256-pixel crops, held to the picture by L1, its generator moved by Muon: 500 steps of
+    that, on L1 alone, did as much as 6,000 of Adam (ours, for two cores)."""
     recipe = _recipe(
-        "unet_srgan_small", SMALL, patch=256, batch=4, inject=64, critic_width=0.5, pixel=100.0, steps=6000
+        "unet_srgan_small", SMALL, patch=256, batch=4, inject=64, critic_width=0.5, pixel=100.0, steps=5000, move=FAST
     )
-    return replace(recipe, ema=0.99)
+    return replace(recipe, ema=0.99, schedule=ConstantThenDecay(warmup=100, decay=2000))
 
 
 def _recipe(
     name: str, arguments: dict[str, Any], *, patch: int, batch: int, inject: int, critic_width: float, pixel: float,
-    steps: int,
+    steps: int, move: MakeOptimizer = ADAM,
 ) -> Recipe:  # fmt: skip
     losses: tuple[Term, ...] = (("l1", pixel, l1),) if pixel else ()
 
     def objective(_: None) -> Adversarial:
         return Adversarial(
             AdditiveUNet(**arguments), ConditionalCritic(size=patch, inject=inject, width=critic_width),
-            game=NonSaturating(), weight=1.0, losses=losses, optimizers=(ADAM, ADAM),
+            game=NonSaturating(), weight=1.0, losses=losses, optimizers=(move, ADAM),
             judge=conditional, critic_first=True, separate=True,
         )  # fmt: skip
 
