@@ -26,6 +26,7 @@ from tiny_recipe import tiny, tiny_gan, tiny_norms
 from acutance.errors import AcutanceError, BadInput, BadModel, DiskFull, Interrupted, UsageError
 from acutance.imaging.bicubic import downscale
 from acutance.measuring.metrics.psnr import psnr_y
+from acutance.models.model import read_facts
 from acutance.networks.compact import Compact
 from acutance.training import checkpoint
 from acutance.training.data import PairedCrops, batches
@@ -214,6 +215,18 @@ def test_a_mistyped_start_leaves_the_folder_free(dataset: Path, tmp_path: Path) 
     with pytest.raises(BadModel, match="cannot be read"):
         train(tiny(), data=dataset, out=tmp_path / "a", steps=2, start=tmp_path / "damaged.safetensors")
     assert train(tiny(), data=dataset, out=tmp_path / "a", steps=2).exists()
+
+
+def test_a_model_tells_of_every_stage_it_went_through(dataset: Path, tmp_path: Path) -> None:
+    first, second, third, bare = (tmp_path / name for name in ("a", "b", "c", "d"))
+    train(tiny(), data=dataset, out=first, steps=3)
+    model = train(tiny(), data=dataset, out=second, steps=2, start=first)
+    receipt = read_facts(train(tiny(), data=dataset, out=third, steps=4, start=model))["receipt"]
+    assert [receipt["steps"], receipt["before"]["steps"], receipt["before"]["before"]["steps"]] == [4, 2, 3]
+    assert receipt["before"]["start"] == str(first) and "before" not in receipt["before"]["before"]
+    assert train(tiny(), data=dataset, out=third, steps=4, start=model).exists()  # and is still the same run
+    weights = checkpoint.checkpoints(first)[-1] / "average.safetensors"
+    assert "before" not in read_facts(train(tiny(), data=dataset, out=bare, steps=2, start=weights))["receipt"]
 
 
 def test_kill_minus_nine_and_rerun_gives_the_same_weights(dataset: Path, tmp_path: Path) -> None:

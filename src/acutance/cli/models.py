@@ -111,6 +111,19 @@ def _in_int8(model: Model) -> str:
         return ""
 
 
+def _stages(receipt: dict[str, Any]) -> list[tuple[str, str]]:
+    """What it was trained by, the last stage first."""
+    rows = []
+    while "steps" in receipt:
+        recipe, commit = receipt.get("recipe", {}), receipt.get("commit")
+        start = f", started from {receipt['start']}" if receipt.get("start") else ""
+        made = f" at commit {commit}" if commit else ""
+        text = f"{receipt['steps']:,} steps of {recipe.get('name', 'a recipe')}{made}{start}"
+        rows.append(("before that" if rows else "trained", text))
+        receipt = receipt.get("before", {})
+    return rows
+
+
 def _described(model: Model) -> list[tuple[str, str]]:
     """Label and text of what is known, in lines for people."""
     geometry, receipt = model.geometry, model.receipt
@@ -126,11 +139,7 @@ def _described(model: Model) -> list[tuple[str, str]]:
     ]
     scores = receipt.get("measured") or receipt.get("scores") or {}
     rows.append(("scores", ", ".join(_score(key, value) for key, value in scores.items())))
-    if "steps" in receipt:
-        recipe, commit = receipt.get("recipe", {}), receipt.get("commit")
-        start = f", started from {receipt['start']}" if receipt.get("start") else ""
-        made = f" at commit {commit}" if commit else ""
-        rows.append(("trained", f"{receipt['steps']:,} steps of {recipe.get('name', 'a recipe')}{made}{start}"))
+    rows += _stages(receipt)
     rows.append(("int8", _in_int8(model)))
     data = receipt.get("trained_on") or receipt.get("data")
     rows.append(("data", f"dataset {data[:16]}..." if data and re.fullmatch("[0-9a-f]{64}", data) else data))

@@ -163,5 +163,5 @@ def export_run(run: Path, recipe: Recipe, average: nn.Module, step: int, pack: P
         "recipe": facts["recipe"], "data": pack.sha256, "pictures": len(pack.train), "seed": facts["seed"],
         "start": facts["start"], "steps": step, "versions": facts["versions"], "commit": facts["commit"],
         "scores": scores,
-    }  # fmt: skip
+    } | ({"before": facts["before"]} if facts.get("before") else {})  # fmt: skip
     return export_model(run, recipe.name, recipe.network, recipe.arguments, copy.deepcopy(average), receipt)

@@ -36,7 +36,11 @@ def is_hidden(parameter: Tensor) -> bool:
 
 
 def is_inside(parameter: Tensor) -> bool:
-    """Any kernel but those that read or draw a picture; networks that narrow and widen have few square ones."""
+    """Any kernel but those that read or draw a picture; networks that narrow and widen have few square ones.
+
+    >>> [is_inside(torch.zeros(shape)) for shape in ((16, 3, 3, 3), (16, 32, 4, 4), (16,))]
+    [False, True, False]
+    """
     return parameter.ndim == 4 and min(parameter.shape[:2]) > 3
 
 

@@ -13,8 +13,8 @@ from safetensors.torch import load_file
 from acutance.errors import BadModel, UsageError
 from acutance.files import machine
 from acutance.files.atomic import atomic_path
-from acutance.models.store import find
-from acutance.training import checkpoint, parallel
+from acutance.training import parallel
+from acutance.training.history import stage, start_weights
 from acutance.training.recipe import Recipe
 from acutance.training.step import State
 
@@ -37,7 +37,7 @@ def open_run(
     path = out / "run.json"
     if parallel.leads() and not path.exists():
         out.mkdir(parents=True, exist_ok=True)
-        write_json(path, facts)
+        write_json(path, facts | {"before": stage(start)})
     parallel.wait()
     try:
         before = json.loads(path.read_text())
@@ -89,15 +89,9 @@ def describe(recipe: Recipe, state: State) -> dict[str, Any]:
 
 def load_start(start: Path, state: State) -> None:
     """Begin with the generator of a run folder or a model file. Raises ``UsageError`` when it is another one."""
-    if start.is_dir():
-        sound = [c for c in checkpoint.checkpoints(start) if checkpoint.damage(c) is None]
-        if not sound:
-            raise UsageError(f"{start}: holds no sound checkpoint to start from")
-        path = sound[-1] / "average.safetensors"
-    elif start.suffix == ".safetensors" and start.exists():
-        path = start
-    else:
-        path = find(str(start))  # a model by name
+    path = start_weights(start)
+    if path is None:
+        raise UsageError(f"{start}: holds no sound checkpoint to start from")
     try:
         stored = load_file(path)
     except (SafetensorError, OSError) as error:
