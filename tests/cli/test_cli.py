@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -299,6 +300,10 @@ def test_no_word_leaves_the_machine(tmp_path: Path, picture: Path) -> None:
         stop.set()
         listener.join()
     assert hits == [] and list(home.iterdir()) == []
+
+
+def test_it_says_its_version(acutance) -> None:
+    assert acutance("--version").stdout == f"acutance {version('acutance')}\n"
 
 
 def test_help_names_what_a_user_needs(acutance) -> None:

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from acutance import __version__
 from acutance.cli import (
     console,
     datasets,
@@ -26,6 +27,7 @@ from acutance.errors import AcutanceError
 
 
 @click.group(cls=options.Group, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.version_option(__version__, message="acutance %(version)s")
 def app() -> None:
     """Make photographs and films sharp again: enlarge, paint, train and measure."""
 

@@ -20,7 +20,7 @@ NAMED = 10
 @options.json_lines
 @click.pass_context
 def datasets(context: click.Context, json: bool) -> None:
-    """List the public datasets; ``acutance datasets get NAME`` fetches one."""
+    """List the public datasets; "acutance datasets get NAME" fetches one."""
     if context.invoked_subcommand:
         return
     from acutance.files.remote import amount
