@@ -42,7 +42,7 @@ def unet_psnr_small() -> Recipe:
         )  # fmt: skip
 
     return replace(
-        unet_srgan_small(), name="unet_psnr_small", objective=objective, schedule=ConstantThenDecay(decay=1500),
+        unet_srgan_small(), name="unet_psnr_small", objective=objective, schedule=ConstantThenDecay(warmup=100, decay=1500),
         steps=4000, after="",
     )  # fmt: skip
 
