@@ -42,8 +42,8 @@ def unet_psnr_small() -> Recipe:
         )  # fmt: skip
 
     return replace(
-        unet_srgan_small(), name="unet_psnr_small", objective=objective, schedule=ConstantThenDecay(warmup=100, decay=1500),
-        steps=4000, after="",
+        unet_srgan_small(), name="unet_psnr_small", objective=objective,
+        schedule=ConstantThenDecay(warmup=100, decay=1500), steps=4000, after="",
     )  # fmt: skip
 
 
