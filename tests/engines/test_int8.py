@@ -20,7 +20,7 @@ from acutance.measuring.metrics.psnr import psnr
 from acutance.models import dial, store
 from acutance.models.model import read_model
 
-CALIBRATED = ["fidelity"]
+CALIBRATED = ["fidelity", "texture"]
 
 
 @pytest.mark.parametrize("name", CALIBRATED)
