@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 
 from torch import nn
@@ -48,14 +49,17 @@ def unet_psnr_small() -> Recipe:
 
 
 def unet_srgan_small() -> Recipe:
-    """The three steps for that network, on 256-pixel crops, held to the picture by L1. With a good start real and fake
-    look alike to a critic that has learned nothing: it begins with keen layers and the momentum to tell them apart."""
+    """A quarter of the width on 256-pixel crops, held to the picture by L1 (ours, for two cores).
+
+    The generator is moved by Muon, but not too fast, and the critic begins with keen layers. Where the generator runs
+    ahead, or starts from a trained one, real and fake soon look alike, and with a step for each of them the critic
+    settles on one half for both.
+    """
     recipe = _recipe(
-        "unet_srgan_small", SMALL, patch=256, batch=4, inject=64, critic_width=0.5, pixel=100.0, steps=3000,
-        keen=True, rates=(adam(2e-4, (0.9, 0.99)), adam(3e-4, (0.9, 0.999))),
+        "unet_srgan_small", SMALL, patch=256, batch=4, inject=64, critic_width=0.5, pixel=100.0, steps=4000,
+        keen=True, rates=(partial(Muon, lr=7e-4, adam_lr=3e-4, hidden=is_inside), ADAM),
     )  # fmt: skip
-    schedule = ConstantThenDecay(warmup=100, decay=1500)
-    return replace(recipe, ema=0.99, schedule=schedule, after="unet_psnr_small")
+    return replace(recipe, ema=0.99, schedule=ConstantThenDecay(warmup=100, decay=2000))
 
 
 def _recipe(
