@@ -147,6 +147,7 @@ def _described(model: Model) -> list[tuple[str, str]]:
         if part in receipt:
             licence = f", licence {receipt[part]['licence']}" if "licence" in receipt[part] else ""
             rows.append(("mixed from", f"{receipt[part]['name']} (SHA-256 {receipt[part]['sha256'][:16]}...{licence})"))
+    rows.append(("mixed", receipt.get("mixed")))
     if "source" in receipt:
         rows.append(("source", f"{receipt['source']} (SHA-256 {receipt['source_sha256'][:16]}...)"))
     rows.append(("licence", receipt.get("licence")))
