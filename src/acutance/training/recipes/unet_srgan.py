@@ -56,7 +56,7 @@ def unet_srgan_small() -> Recipe:
     settles on one half for both.
     """
     recipe = _recipe(
-        "unet_srgan_small", SMALL, patch=256, batch=4, inject=64, critic_width=0.5, pixel=100.0, steps=4000,
+        "unet_srgan_small", SMALL, patch=256, batch=4, inject=64, critic_width=0.5, pixel=500.0, steps=4000,
         keen=True, rates=(partial(Muon, lr=7e-4, adam_lr=3e-4, hidden=is_inside), ADAM),
     )  # fmt: skip
     return replace(recipe, ema=0.99, schedule=ConstantThenDecay(warmup=100, decay=2000))
