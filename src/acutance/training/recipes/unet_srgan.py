@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import Any, cast
 
 from torch import nn
@@ -49,33 +48,34 @@ def unet_psnr_small() -> Recipe:
 
 
 def unet_srgan_small() -> Recipe:
-    """A quarter of the width on 256-pixel crops, held to the picture by L1 (ours, for two cores).
+    """The game for that network, on 256-pixel crops, held to the picture by L1, real and fake in one step (ours).
 
-    The generator is moved by Muon, but not too fast, and the critic begins with keen layers. Where the generator runs
-    ahead, or starts from a trained one, real and fake soon look alike, and with a step for each of them the critic
-    settles on one half for both.
+    Beside a good start real and fake look alike. With a step for each, as in the source, what they share outweighs what
+    tells them apart, and this critic settled on one half for both; from nothing, where it did not, 3,300 steps came to
+    an LPIPS worse than bicubic.
     """
     recipe = _recipe(
-        "unet_srgan_small", SMALL, patch=256, batch=4, inject=64, critic_width=0.5, pixel=500.0, steps=4000,
-        keen=True, rates=(partial(Muon, lr=7e-4, adam_lr=3e-4, hidden=is_inside), ADAM),
+        "unet_srgan_small", SMALL, patch=256, batch=4, inject=64, critic_width=0.5, pixel=200.0, steps=1500,
+        small=True, rates=(adam(1e-4, (0.9, 0.99)), ADAM),
     )  # fmt: skip
-    return replace(recipe, ema=0.99, schedule=ConstantThenDecay(warmup=100, decay=2000))
+    schedule = ConstantThenDecay(warmup=50, decay=700)
+    return replace(recipe, ema=0.99, schedule=schedule, after="unet_psnr_small")
 
 
 def _recipe(
     name: str, arguments: dict[str, Any], *, patch: int, batch: int, inject: int, critic_width: float, pixel: float,
-    steps: int, keen: bool = False, rates: tuple[MakeOptimizer, MakeOptimizer] = (ADAM, ADAM),
+    steps: int, small: bool = False, rates: tuple[MakeOptimizer, MakeOptimizer] = (ADAM, ADAM),
 ) -> Recipe:  # fmt: skip
     losses: tuple[Term, ...] = (("l1", pixel, l1),) if pixel else ()
 
     def objective(_: None) -> Adversarial:
         critic = ConditionalCritic(size=patch, inject=inject, width=critic_width)
-        if keen:
+        if small:
             for layer in critic.layers:
                 nn.init.kaiming_normal_(cast(nn.Conv2d, layer).weight, a=0.2)
         return Adversarial(
             AdditiveUNet(**arguments), critic, game=NonSaturating(), weight=1.0, losses=losses, optimizers=rates,
-            judge=conditional, critic_first=True, separate=True,
+            judge=conditional, critic_first=True, separate=not small,
         )  # fmt: skip
 
     return Recipe(
