@@ -4,6 +4,7 @@ Usage: python benchmarks/ship.py RUN BENCH_FOLDER --name fidelity --about "..."
 --calm RUN --share 0.8 mixes the weights with those of the run that this one started from (Wang 2018, sec. 3.4).
 A style model has no test sets: without BENCH_FOLDER it takes its scores from what benchmarks/style.py stored,
 python benchmarks/ship.py RUN --name vangogh --scores benchmarks/results/style.json --about "..."
+and one for pictures of one kind what benchmarks/effects.py stored: --scores benchmarks/results/training/face_srgan_small.json
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ SETS = ("Set5", "Set14", "BSD100")
 
 
 def stored_scores(name: str, result: dict) -> dict[str, float]:
-    """What the list entry of a style model says, or of one measured on sets of its own."""
+    """What the list entry of a style model says, or of one measured on sets of its own or on pictures held out."""
+    if "scores" in result:
+        labels = (("PSNR-Y", "psnr_y"), ("LPIPS", "lpips"))
+        return {f"{result['set']} {label}": result["scores"]["after"][metric] for label, metric in labels}
     if "sets" in result:
         rows = [row for row in result["sets"] if row["method"] == name]
         return {f"{row['set']} {label}": round(row["mean"][metric], 4) for row in rows

@@ -37,7 +37,7 @@ def test_import_show_mix_export_upscale(acutance, home, checkpoint: Path, tmp_pa
     assert sorted(p.suffix for p in (tmp_path / "mine").iterdir()) == [".graph", ".safetensors"]
     listed = acutance("models", "--json", **home).stdout.splitlines()
     names = {json.loads(line)["name"] for line in listed}
-    assert names == {"fidelity", "fidelity_x2", "restore", "texture", "vangogh", "tiny-net"}
+    assert names == {"face_srgan", "fidelity", "fidelity_x2", "restore", "texture", "vangogh", "tiny-net"}
 
     shown = acutance("models", "show", "tiny-net", **home).stdout
     for words in ("rrdb", "scale 4", "looks 19 pixels around", "tiny net.pth", "MIT"):
