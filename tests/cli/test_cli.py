@@ -358,8 +358,9 @@ def test_what_is_raised_outside_the_work(error: str, code: int, word: str) -> No
 
 
 def test_models_and_doctor(acutance) -> None:
-    row = json.loads(acutance("models", "--json").stdout.splitlines()[0])
-    assert row["name"] == "fidelity" and row["scale"] == 4
+    rows = [json.loads(line) for line in acutance("models", "--json").stdout.splitlines()]
+    row = next(row for row in rows if row["name"] == "fidelity")
+    assert row["scale"] == 4
     facts = json.loads(acutance("doctor", "--json").stdout)
     assert facts["cores"] >= 1 and "fidelity" in facts["models"]
     assert "fidelity" in acutance("models").stdout and "engine" in acutance("doctor").stdout
