@@ -4,7 +4,7 @@ Usage: python benchmarks/ship.py RUN BENCH_FOLDER --name fidelity --about "..."
 --calm RUN --share 0.8 mixes the weights with those of the run that this one started from (Wang 2018, sec. 3.4).
 A style model has no test sets: without BENCH_FOLDER it takes its scores from what benchmarks/style.py stored,
 python benchmarks/ship.py RUN --name vangogh --scores benchmarks/results/style.json --about "..."
-and one for pictures of one kind what benchmarks/effects.py stored: --scores benchmarks/results/training/face_srgan_small.json
+and a model for pictures of one kind from what benchmarks/effects.py stored, benchmarks/results/training/NAME.json.
 """
 
 from __future__ import annotations
