@@ -1,7 +1,7 @@
 """What a finished run does to a test set: scores beside its starting point and bicubic, and a sheet.
 
 Usage: python benchmarks/effects.py RUN BENCH [--before RUN_OR_MODEL]
-       python benchmarks/effects.py RUN DATASET --held-out
+       python benchmarks/effects.py RUN DATASET --held-out [--beside MODEL...]
 Writes results/training/NAME.json, .jpg and the log of the run as NAME.jsonl.
 """
 
@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument(
         "--held-out", action="store_true", help="the pictures a dataset holds out, degraded as the recipe does"
     )
+    parser.add_argument("--beside", nargs="*", default=[], help="other models, on the same pictures")
     given = parser.parse_args()
     facts = json.loads((given.run / "run.json").read_text())
     if given.held_out:
@@ -50,7 +51,7 @@ def main() -> None:
         found = [load_pair(*paths, 4) for paths in find_pairs(given.bench, 4)]
         pairs = [(pair.lr, pair.hr) for pair in found]
     models = {"bicubic": lambda lr: upscale(lr, 4)}
-    for label, name in (("before", given.before), ("after", str(given.run))):
+    for label, name in (("before", given.before), ("after", str(given.run)), *((n, n) for n in given.beside)):
         if name:
             models[label] = Upscaler(store.load(name), Settings()).array
     scores = {}
@@ -60,7 +61,10 @@ def main() -> None:
     name = facts["recipe"]["name"]
     folder = RESULTS / "training"
     folder.mkdir(parents=True, exist_ok=True)
-    result = {"command": f"python benchmarks/effects.py runs/{given.run.name} {given.bench.name}", **receipt(),
+    flags = ["--held-out"] * given.held_out + ["--beside", *given.beside] * bool(given.beside)
+    flags += ["--before", given.before] if given.before else []
+    command = " ".join(["python benchmarks/effects.py", f"runs/{given.run.name}", given.bench.name, *flags])
+    result = {"command": command, **receipt(),
               "recipe": name, "steps": facts["steps"], "trained_at": facts["commit"], "pictures": len(pairs),
               "set": given.bench.name, "scores": scores}  # fmt: skip
     (folder / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")

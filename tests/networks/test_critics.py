@@ -26,6 +26,7 @@ COUNTS = [
     (VGGCritic, {"size": 256}, 21_058_953),
     (TensorlayerCritic, {}, 48_153_921),
     (PatchCritic, {}, 5_215_425),
+    (PatchCritic, {"width": 0.5}, 1_306_209),
     (ConditionalCritic, {}, 11_203_521),
     (ConditionalCritic, {"inject": 32}, 11_203_521),
     (ConditionalCritic, {"inject": 128}, 11_191_233),

@@ -36,7 +36,7 @@ def face_srgan() -> Recipe:
 
 def face_srgan_small() -> Recipe:
     """A quarter of the width and of the blocks, half the critic's, moved by Muon, for two cores (ours)."""
-    recipe = _recipe("face_srgan_small", SMALL, batch=1, steps=3000, critic_width=0.5, move=FAST)
+    recipe = _recipe("face_srgan_small", SMALL, batch=1, steps=2000, critic_width=0.5, move=FAST)
     return replace(recipe, ema=0.99, schedule=ConstantThenDecay(warmup=100, decay=1000))
 
 
