@@ -11,7 +11,14 @@ from acutance.training.recipes.esrgan import (
     esrgan_small,
 )
 from acutance.training.recipes.face_srgan import face_srgan, face_srgan_small
-from acutance.training.recipes.restore import restore, restore_psnr, restore_psnr_small, restore_small
+from acutance.training.recipes.restore import (
+    restore,
+    restore_psnr,
+    restore_psnr_small,
+    restore_small,
+    restore_x2,
+    restore_x2_psnr,
+)
 from acutance.training.recipes.siamese import siamese, siamese_plus, siamese_small
 from acutance.training.recipes.srgan import (
     srgan,
@@ -20,6 +27,7 @@ from acutance.training.recipes.srgan import (
     srgan_vgg22,
     srgan_vgg34,
     srresnet,
+    srresnet_muon,
     srresnet_small,
     srresnet_vgg22,
 )
@@ -34,11 +42,12 @@ RECIPES = {
     recipe.__name__: recipe
     for recipe in (
         compact, compact_x2, compact_int8, compact_finish, compact_x2_int8, compact_gan, compact_gan_int8,
-        srresnet, srresnet_vgg22, srresnet_small, srgan, srgan_mse, srgan_vgg22, srgan_vgg34, srgan_small,
+        srresnet, srresnet_vgg22, srresnet_muon, srresnet_small,
+        srgan, srgan_mse, srgan_vgg22, srgan_vgg34, srgan_small,
         srgan_tensorlayer_init, srgan_tensorlayer, srgan_tensorlayer_small,
         esrgan_psnr, esrgan, esrgan_minc, esrgan_16, esrgan_psnr_small, esrgan_small,
         unet_srgan, unet_psnr_small, unet_srgan_small, face_srgan, face_srgan_small,
-        restore_psnr, restore, restore_psnr_small, restore_small,
+        restore_psnr, restore, restore_x2_psnr, restore_x2, restore_psnr_small, restore_small,
         siamese, siamese_small, siamese_plus,
     )
 }  # fmt: skip

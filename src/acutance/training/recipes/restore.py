@@ -5,6 +5,7 @@ Losses, proportions and degradation: Wang et al. 2021 (Real-ESRGAN), sec. 3 and 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch import nn
 from acutance.degrade.film import Film
 from acutance.degrade.mixed import Mixed
 from acutance.degrade.realesrgan import RealESRGAN
-from acutance.networks.compact import Compact, start_near_identity
+from acutance.networks.compact import Compact, FoldedCompact, start_near_identity
 from acutance.networks.critics import UNetCritic
 from acutance.training.data import PairedCrops
 from acutance.training.features import OXFORD_VGG19
@@ -26,63 +27,81 @@ from acutance.training.recipe import ConstantThenDecay, Features, Recipe
 from acutance.training.recipes.compact_gan import LAYERS
 from acutance.training.recipes.optimizers import adam
 
+Make = Callable[[], Compact | FoldedCompact]
 SOURCE = "Wang et al. 2021 (Real-ESRGAN); film, sizes and rates ours"
 DAMAGE = Mixed(choices=((0.6, RealESRGAN()), (0.4, Film())))
 ARGUMENTS: dict[str, Any] = {"scale": 4, "channels": 64, "convolutions": 16}
 SMALL: dict[str, Any] = {"scale": 4, "channels": 32, "convolutions": 8}
+FOLDED: dict[str, Any] = {"channels": 64, "convolutions": 16}
 CROPS = PairedCrops(scale=4, patch=128, batch=8, candidates=3, degrade=DAMAGE, sharpen=True)
 
 
 def restore_psnr() -> Recipe:
     """The first stage: L1 against the sharpened original; may start from ``fidelity``."""
-    return _regression("restore_psnr", ARGUMENTS, 6000)
+    return _regression("restore_psnr", "compact", lambda: Compact(**ARGUMENTS), ARGUMENTS, CROPS)
 
 
 def restore() -> Recipe:
     """The second stage: L1 + features + 0.1 of the game, whose critic sees the plain original; start from the first."""
-    return replace(_game("restore", ARGUMENTS, critic=32, steps=3000), data=replace(CROPS, batch=4))
+    return _game("restore", "compact", lambda: Compact(**ARGUMENTS), ARGUMENTS, replace(CROPS, batch=4))
+
+
+def restore_x2_psnr() -> Recipe:
+    """The first stage for twice the size, with the network that folds pixels first; may start from ``fidelity_x2``."""
+    crops = replace(CROPS, scale=2)
+    recipe = _regression("restore_x2_psnr", "compact_x2", lambda: FoldedCompact(**FOLDED), FOLDED, crops)
+    return replace(recipe, steps=3000, schedule=ConstantThenDecay(warmup=200, decay=1000))
+
+
+def restore_x2() -> Recipe:
+    """The second stage for twice the size."""
+    crops = replace(CROPS, scale=2, batch=4)
+    return _game("restore_x2", "compact_x2", lambda: FoldedCompact(**FOLDED), FOLDED, crops)
 
 
 def restore_psnr_small() -> Recipe:
     """The first stage for a quarter of the arithmetic, in minutes."""
+    crops = replace(CROPS, patch=96, batch=16)
     return replace(
-        _regression("restore_psnr_small", SMALL, 3000), data=replace(CROPS, patch=96, batch=16),
+        _regression("restore_psnr_small", "compact", lambda: Compact(**SMALL), SMALL, crops), steps=3000,
         schedule=ConstantThenDecay(warmup=100, decay=1500),
     )  # fmt: skip
 
 
 def restore_small() -> Recipe:
     """The second stage for that network."""
+    crops = replace(CROPS, patch=96, batch=8)
     return replace(
-        _game("restore_small", SMALL, critic=16, steps=2000), data=replace(CROPS, patch=96, batch=8),
-        schedule=ConstantThenDecay(warmup=100, decay=1000), ema=0.99,
+        _game("restore_small", "compact", lambda: Compact(**SMALL), SMALL, crops, critic=16),
+        steps=2000, schedule=ConstantThenDecay(warmup=100, decay=1000), ema=0.99, after="restore_psnr_small",
     )  # fmt: skip
 
 
-def _regression(name: str, arguments: dict[str, Any], steps: int) -> Recipe:
+def _regression(name: str, network: str, make: Make, arguments: dict[str, Any], data: PairedCrops) -> Recipe:
     def objective(_: None) -> Regression:
         return Regression(
-            start_near_identity(Compact(**arguments)), losses=(("l1", 1.0, l1),),
+            start_near_identity(make()), losses=(("l1", 1.0, l1),),
             optimizer=lambda parameters: Muon(parameters, lr=0.003, adam_lr=1e-3),
         )  # fmt: skip
 
     return Recipe(
-        name=name, source=SOURCE, network="compact", arguments=arguments, objective=objective, data=CROPS,
-        schedule=ConstantThenDecay(warmup=200, decay=2500), steps=steps,
+        name=name, source=SOURCE, network=network, arguments=arguments, objective=objective, data=data,
+        schedule=ConstantThenDecay(warmup=200, decay=2500), steps=6000,
     )  # fmt: skip
 
 
-def _game(name: str, arguments: dict[str, Any], *, critic: int, steps: int) -> Recipe:
+def _game(
+    name: str, network: str, make: Make, arguments: dict[str, Any], data: PairedCrops, *, critic: int = 32
+) -> Recipe:
     def objective(features: nn.Module) -> Adversarial:
         return Adversarial(
-            Compact(**arguments), UNetCritic(features=critic), game=NonSaturating(), weight=0.1,
+            make(), UNetCritic(features=critic), game=NonSaturating(), weight=0.1,
             losses=(("l1", 1.0, l1), ("perceptual", 1.0, Perceptual(features=features, layers=LAYERS))),
             optimizers=(adam(2e-4, (0.9, 0.99)), adam(2e-4, (0.9, 0.99))),
         )  # fmt: skip
 
     return Recipe(
-        name=name, source=SOURCE, network="compact", arguments=arguments, objective=objective, data=CROPS,
-        features=Features(kind=OXFORD_VGG19, last="conv3_4"), keep_best=False,
-        after="restore_psnr" if arguments == ARGUMENTS else "restore_psnr_small",
-        schedule=ConstantThenDecay(warmup=100, decay=1500), steps=steps, valid_every=1000, save_every=500,
+        name=name, source=SOURCE, network=network, arguments=arguments, objective=objective, data=data,
+        features=Features(kind=OXFORD_VGG19, last="conv3_4"), keep_best=False, after=f"{name}_psnr",
+        schedule=ConstantThenDecay(warmup=100, decay=1500), steps=3000, valid_every=1000, save_every=500,
     )  # fmt: skip

@@ -14,6 +14,7 @@ from acutance.training.features import OXFORD_VGG19
 from acutance.training.losses.adversarial import NonSaturating
 from acutance.training.losses.perceptual import Perceptual, srgan_paper
 from acutance.training.losses.pixel import mse, total_variation
+from acutance.training.muon import Muon, is_inside
 from acutance.training.objective import Adversarial, Regression, Term
 from acutance.training.recipe import ConstantThenDecay, Features, MultiStep, Recipe
 from acutance.training.recipes.optimizers import adam
@@ -44,6 +45,21 @@ def srresnet_vgg22() -> Recipe:
         return Regression(SRResNet(**FULL), losses=losses, optimizer=adam(1e-4))
 
     return replace(recipe, objective=objective, features=Features(kind=OXFORD_VGG19, last="conv2_2"), steps=200_000)
+
+
+def srresnet_muon() -> Recipe:
+    """The paper's network and pixel error, moved by Muon: within 1 % of the iterations, hours on two cores (ours)."""
+
+    def objective(_: None) -> Regression:
+        return Regression(
+            SRResNet(**FULL), losses=(("mse", 1.0, mse),),
+            optimizer=lambda parameters: Muon(parameters, lr=0.003, adam_lr=1e-3, hidden=is_inside),
+        )  # fmt: skip
+
+    return replace(
+        srresnet(), name="srresnet_muon", objective=objective, ema=0.999, steps=11_000,
+        data=replace(CROPS, batch=8, candidates=3, turn=True), schedule=ConstantThenDecay(warmup=200, decay=4000),
+    )  # fmt: skip
 
 
 def srresnet_small() -> Recipe:
