@@ -48,7 +48,9 @@ def restore() -> Recipe:
 
 def restore_x2_psnr() -> Recipe:
     """The first stage for twice the size, with the network that folds pixels first; may start from ``fidelity_x2``."""
-    return _regression("restore_x2_psnr", "compact_x2", lambda: FoldedCompact(**FOLDED), FOLDED, replace(CROPS, scale=2))
+    return _regression(
+        "restore_x2_psnr", "compact_x2", lambda: FoldedCompact(**FOLDED), FOLDED, replace(CROPS, scale=2)
+    )
 
 
 def restore_x2() -> Recipe:
