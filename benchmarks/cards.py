@@ -59,7 +59,7 @@ def examples(name: str, photos: Path) -> Image.Image:
     times = store.load(name).geometry.scale
     for number, (file, x, y) in enumerate(PLACES):
         hr = modcrop(read_rgb8(photos / file) if "/" in file else getattr(data, file)(), times)
-        lr = damaged(hr, CHAINS["mixed"], number) if name.startswith("restore") else downscale(hr, times)
+        lr = damaged(hr, CHAINS["mixed"], number, times) if name.startswith("restore") else downscale(hr, times)
         cut = np.s_[y : y + SIDE, x : x + SIDE]
         rows.append(np.concatenate([p[cut] for p in (upscale(lr, times), upscaler(lr), hr)], axis=1))
     return Image.fromarray(np.concatenate(rows).repeat(2, 0).repeat(2, 1))

@@ -1,8 +1,8 @@
-"""Make a test set of damaged pictures: python benchmarks/damaged.py BENCH OUT [--chain film]
+"""Make a test set of damaged pictures: python benchmarks/damaged.py BENCH OUT [--chain film] [--scale 2]
 
-The originals of BENCH go to OUT/HR, cropped to whole multiples of 4; OUT/LRx4 holds what the chain that ``restore``
-was trained against makes of them, picture number n with the random numbers of (SEED, n). OUT is then a test set for
-acutance evaluate --bench OUT.
+The originals of BENCH go to OUT/HR, cropped to whole multiples of the scale (4); OUT/LRx4 holds what the chain that
+``restore`` was trained against makes of them, picture number n with the random numbers of (SEED, n). OUT is then a
+test set for acutance evaluate --bench OUT.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from acutance.measuring.pairs import find_pairs
 from acutance.training.data import as_levels, generator, padded
 from acutance.training.recipes.restore import DAMAGE
 
-SCALE, SEED = 4, 2024
+SEED = 2024
 CHAINS: dict[str, Degradation] = {"mixed": DAMAGE, "realesrgan": RealESRGAN(), "film": Film()}
 
 
-def damaged(hr: np.ndarray, chain: Degradation, number: int) -> np.ndarray:
-    """The damaged small picture of ``hr``, uint8 ``(H / 4, W / 4, 3)``."""
-    wide = padded(hr, 0, 0, (hr.shape[0], hr.shape[1]), chain.margin(SCALE))
-    lr = chain(as_levels([wide], torch.device("cpu")), [generator(SEED, number)], SCALE)[0]
+def damaged(hr: np.ndarray, chain: Degradation, number: int, scale: int = 4) -> np.ndarray:
+    """The damaged small picture of ``hr``, uint8 ``(H / scale, W / scale, 3)``."""
+    wide = padded(hr, 0, 0, (hr.shape[0], hr.shape[1]), chain.margin(scale))
+    lr = chain(as_levels([wide], torch.device("cpu")), [generator(SEED, number)], scale)[0]
     return (lr * 255).round().byte().permute(1, 2, 0).numpy()
 
 
@@ -39,13 +39,15 @@ def main() -> None:
     parser.add_argument("bench", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--chain", choices=sorted(CHAINS), default="mixed")
+    parser.add_argument("--scale", type=int, choices=(2, 4), default=4)
     given = parser.parse_args()
-    for folder in ("HR", f"LRx{SCALE}"):
+    small = f"LRx{given.scale}"
+    for folder in ("HR", small):
         (given.out / folder).mkdir(parents=True)
-    for number, (path, _) in enumerate(find_pairs(given.bench, SCALE)):
-        hr = modcrop(read_rgb8(path), SCALE)
+    for number, (path, _) in enumerate(find_pairs(given.bench, given.scale)):
+        hr = modcrop(read_rgb8(path), given.scale)
         write_png(given.out / "HR" / f"{path.stem}.png", hr)
-        write_png(given.out / f"LRx{SCALE}" / f"{path.stem}.png", damaged(hr, CHAINS[given.chain], number))
+        write_png(given.out / small / f"{path.stem}.png", damaged(hr, CHAINS[given.chain], number, given.scale))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from common import median, store, timed
 from safetensors.torch import load_file
 
 from acutance.engines.torch import rebuild
-from acutance.imaging.seams import Seams, seam_ratio
+from acutance.imaging.seams import Seams, seams_at
 from acutance.measuring.metrics.kid import kid
 from acutance.measuring.metrics.lpips import network as lpips_network
 from acutance.measuring.metrics.style import edge_agreement, matched_colours, texture_distance
@@ -80,11 +80,8 @@ def seams(upscaler: Upscaler, photographs: list[np.ndarray]) -> dict[str, Any]:
     photographs; and of tiles joined as they are."""
     network = rebuild(upscaler.model).network
     side = tile_of(network)
-    found: dict[str, list[float]] = {
-        "shipped": [],
-        "painted whole": [],
-        "photographs": [],
-        "joined without overlap": [],
+    found: dict[str, list[Seams]] = {
+        name: [] for name in ("shipped", "painted whole", "photographs", "joined without overlap")
     }
     for photograph in photographs:
         grid = tile_grid(photograph.shape[1], photograph.shape[0], upscaler.model)
@@ -94,9 +91,11 @@ def seams(upscaler: Upscaler, photographs: list[np.ndarray]) -> dict[str, Any]:
         ):  # fmt: skip
             measure = Seams((s.keep for s in grid.rows[1:]), (s.keep for s in grid.columns[1:]))
             measure.add(picture)
-            found[name].append(measure.ratio)
-        found["joined without overlap"].append(seam_ratio(laid(network, photograph[: 4 * side, : 4 * side]), side))
-    return {"joined tile": side, "pictures": len(photographs), **{key: fmean(values) for key, values in found.items()}}
+            found[name].append(measure)
+        found["joined without overlap"].append(seams_at(laid(network, photograph[: 4 * side, : 4 * side]), side))
+    means = {name: fmean(one.ratio for one in seams) for name, seams in found.items()}
+    plain = {name: fmean(one.plain for one in seams) for name, seams in found.items()}
+    return {"joined tile": side, "pictures": len(photographs), **means, "beside all neighbours": plain}
 
 
 def cosine(run: Path, photographs: list[np.ndarray], painted: list[np.ndarray]) -> float:

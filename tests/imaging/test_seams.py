@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from acutance.imaging.seams import Seams, seam_ratio
+from acutance.imaging.seams import Seams, seam_ratio, seams_at
 
 
 def smooth(side: int = 256) -> np.ndarray:
@@ -44,6 +44,14 @@ def test_strips_of_any_height_give_the_same(dtype: type) -> None:
         for strip in np.split(picture, cuts):
             seams.add(strip)
         assert seams.ratio == pytest.approx(whole, rel=1e-6)
+
+
+def test_steps_that_are_everywhere_are_no_seams() -> None:
+    """Blocks of 8 as JPEG leaves them lie under tile borders too; an offset of tiles is seen on top of them."""
+    blocks = smooth() + 0.1 * np.random.default_rng(0).random((32, 32, 1)).repeat(8, 0).repeat(8, 1)
+    seams = seams_at(blocks, 64)
+    assert seams.ratio == pytest.approx(1, abs=0.1) and seams.plain > 2
+    assert seam_ratio(blocks + 0.1 * checkerboard(256, 64), 64) > 1.5
 
 
 def test_ends_of_the_scale() -> None:

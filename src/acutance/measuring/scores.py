@@ -12,7 +12,7 @@ from pathlib import Path
 from acutance.files.atomic import atomic_path
 from acutance.files.folders import cache_folder
 
-VERSION = 1  # raised whenever a metric would give another number for the same pictures
+VERSION = 2  # raised whenever a metric would give another number for the same pictures
 Score = float | None
 """A figure, infinity included; None where a metric is not defined for a picture."""
 
