@@ -1,7 +1,7 @@
 """Make a test set of damaged pictures: python benchmarks/damaged.py BENCH OUT [--chain film] [--scale 2]
 
-The originals of BENCH go to OUT/HR, cropped to whole multiples of the scale (4); OUT/LRx4 holds what the chain that
-``restore`` was trained against makes of them, picture number n with the random numbers of (SEED, n). OUT is then a
+The originals of BENCH go to OUT/HR, cropped to whole multiples of the scale (4); OUT/LRx4 holds what a chain like
+the one ``restore`` was trained against makes of them, picture number n with the random numbers of (SEED, n). OUT is then a
 test set for acutance evaluate --bench OUT.
 """
 
@@ -15,15 +15,16 @@ import torch
 
 from acutance.degrade.contract import Degradation
 from acutance.degrade.film import Film
+from acutance.degrade.mixed import Mixed
 from acutance.degrade.realesrgan import RealESRGAN
 from acutance.files.pixels import read_rgb8, write_png
 from acutance.imaging.bicubic import modcrop
 from acutance.measuring.pairs import find_pairs
 from acutance.training.data import as_levels, generator, padded
-from acutance.training.recipes.restore import DAMAGE
 
 SEED = 2024
-CHAINS: dict[str, Degradation] = {"mixed": DAMAGE, "realesrgan": RealESRGAN(), "film": Film()}
+MIXED = Mixed(choices=((0.6, RealESRGAN()), (0.4, Film())))
+CHAINS: dict[str, Degradation] = {"mixed": MIXED, "realesrgan": RealESRGAN(), "film": Film()}
 
 
 def damaged(hr: np.ndarray, chain: Degradation, number: int, scale: int = 4) -> np.ndarray:
