@@ -1,8 +1,8 @@
 """Make a test set of damaged pictures: python benchmarks/damaged.py BENCH OUT [--chain film] [--scale 2]
 
 The originals of BENCH go to OUT/HR, cropped to whole multiples of the scale (4); OUT/LRx4 holds what a chain like
-the one ``restore`` was trained against makes of them, picture number n with the random numbers of (SEED, n). OUT is then a
-test set for acutance evaluate --bench OUT.
+the one ``restore`` was trained against makes of them, picture number n with the random numbers of (SEED, n). OUT is
+then a test set for acutance evaluate --bench OUT.
 """
 
 from __future__ import annotations

@@ -70,7 +70,10 @@ def main() -> None:
     weights = load_file(last / "average.safetensors")
     if given.calm:
         calm = load_file(checkpoint.checkpoints(given.calm)[-1] / "average.safetensors")
-        weights = {name: torch.lerp(calm[name], tensor, given.share) for name, tensor in weights.items()}
+        weights = {
+            name: torch.lerp(calm[name], tensor, given.share) if tensor.is_floating_point() else tensor
+            for name, tensor in weights.items()
+        }
     network.load_state_dict(weights)
     receipt = {key: facts[key] for key in ("recipe", "data", "seed", "start", "versions", "commit")}
     receipt |= {"before": facts["before"]} if facts.get("before") else {}

@@ -28,3 +28,8 @@ def __getattr__(name: str) -> Any:
 
         return AcutanceError
     raise AttributeError(f"module 'acutance' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The public names, for those who look."""
+    return __all__

@@ -16,8 +16,8 @@ class Upscaler:
 
     ``model``: a built-in name, a model file or a run folder; for files made with a ``scale`` up to 2,
     ``fidelity_x2`` works for ``fidelity``. ``texture``: from 0, faithful, to 1, most texture. ``engine``:
-    auto, cpu or torch. ``precision``: auto, fp32 or bf16 (auto: bf16 for 8-bit pictures where the
-    processor has it). ``tile``: side in pixels, 0 chooses.
+    auto, cpu or torch. ``precision``: auto, fp32, bf16 or, for models made fit for it, int8 (auto:
+    bf16 for 8-bit pictures where the processor has it). ``tile``: side in pixels, 0 chooses.
     """
 
     def __init__(self, model: str = store.DEFAULT, *, texture: float = 0.0, **settings: Any) -> None:

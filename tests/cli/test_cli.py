@@ -109,7 +109,7 @@ def test_a_folder_mirrors_goes_on_after_failures_and_continues(acutance, tmp_pat
     (picture.parent / "notes.txt").write_text("hello")
     done = acutance("upscale", "in", "-o", "out", "--recursive")
     assert done.returncode == 1
-    assert "2 done, 1 failed, 1 other files left alone" in done.stderr and "bad.jpg" in done.stderr
+    assert "2 done, 1 failed, left alone: 1 other files" in done.stderr and "bad.jpg" in done.stderr
     assert sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.png")) == [
         "deep/b.png",
         "photo.png",
@@ -117,6 +117,36 @@ def test_a_folder_mirrors_goes_on_after_failures_and_continues(acutance, tmp_pat
     again = acutance("upscale", "in", "-o", "out", "--recursive", "--json")
     assert json.loads(again.stdout.splitlines()[-1])["kept"] == 2
     assert stray_files(tmp_path) == []
+
+
+def test_results_of_earlier_commands_and_subfolders_are_left_alone(acutance, tmp_path: Path, picture: Path) -> None:
+    """A shell's ``*`` stands for the results as well; named alone, a result may be enlarged."""
+    (tmp_path / "in" / "deep").mkdir()
+    assert acutance("upscale", picture).returncode == 0
+    again = acutance("upscale", *sorted((tmp_path / "in").glob("*.png")))
+    assert again.returncode == 0 and "left alone: 1 results of earlier commands" in again.stderr, again.stderr
+    folder = acutance("upscale", "in")
+    assert "1 done, left alone: 1 results of earlier commands, 1 subfolders" in folder.stderr, folder.stderr
+    assert [p.name for p in (tmp_path / "in_x4").glob("*.png")] == ["photo.png"]
+    assert acutance("upscale", "in/photo_x4.png", "--scale", "1").returncode == 0
+
+
+def test_quality_decides_nothing_where_there_is_none(acutance, picture: Path) -> None:
+    assert acutance("upscale", picture, "-o", "a.png").returncode == 0
+    assert "already there" in acutance("upscale", picture, "-o", "a.png", "--quality", "50").stderr
+    assert acutance("upscale", picture, "-o", "a.jpg").returncode == 0
+    one_line(acutance("upscale", picture, "-o", "a.jpg", "--quality", "50"), 2, "made in another way", "-o")
+
+
+def test_wrong_use_points_the_right_way(acutance, tmp_path: Path, picture: Path) -> None:
+    (tmp_path / "-scan.png").write_bytes(picture.read_bytes())
+    one_line(acutance("upscale", "-scan.png"), 2, "write ./-scan.png", "acutance upscale --help")
+    (tmp_path / "film.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(99))
+    one_line(acutance("upscale", "film.mp4"), 3, "films: acutance remaster")
+    (tmp_path / "f.onnx").write_bytes(b"\x08\x08" + bytes(99))
+    one_line(acutance("upscale", picture, "--model", "f.onnx"), 4, "ONNX files are for other programs")
+    for command in ("remaster", "preview"):
+        one_line(acutance(command, "."), 2, "is a folder; name a film")
 
 
 def test_a_missing_input_does_not_stop_the_others(acutance, tmp_path: Path, picture: Path) -> None:
@@ -375,6 +405,17 @@ def test_evaluate(acutance, tmp_path: Path, photo: np.ndarray) -> None:
     one_line(acutance("evaluate", "--bench", "nowhere"), 2, "nowhere")
 
 
+def test_two_models_of_one_name_are_told_apart_by_their_files(acutance, tmp_path: Path, photo: np.ndarray) -> None:
+    pyvips.Image.new_from_array(photo[:80, :80]).write_to_file(str(tmp_path / "a.png"))
+    for name in ("first", "second"):
+        assert acutance("models", "export", "fidelity", "-o", name).returncode == 0
+        (tmp_path / name / "fidelity.safetensors").rename(tmp_path / name / f"{name}.safetensors")
+    models = [word for name in ("first", "second") for word in ("--model", f"{name}/{name}.safetensors")]
+    done = acutance("evaluate", *models, "--bench", ".", "--json")
+    sets = [e for e in map(json.loads, done.stdout.splitlines()) if e["event"] == "set"]
+    assert [e["method"] for e in sets] == ["first", "second"], done.stderr
+
+
 def test_prepare_then_train_then_upscale(acutance, tmp_path: Path, picture: Path) -> None:
     """The whole way round: photographs, dataset, run, model, picture."""
     from skimage import data
@@ -389,6 +430,15 @@ def test_prepare_then_train_then_upscale(acutance, tmp_path: Path, picture: Path
     done = acutance("upscale", picture, "--model", "run", "-o", "out.png")
     assert done.returncode == 0, done.stderr
     one_line(acutance("train", "compcat", "--data", "pack", "--out", "run2"), 2, "compcat")
+    listed = acutance("train", "--list")
+    assert listed.returncode == 0 and "srresnet_muon " in listed.stdout
+
+
+def test_perfect_scores_are_words_for_machines(acutance, tmp_path: Path) -> None:
+    pyvips.Image.black(80, 80, bands=3).write_to_file(str(tmp_path / "black.png"))
+    done = acutance("evaluate", "--model", "bicubic", "--bench", ".", "--json")
+    sets = [e for e in map(json.loads, done.stdout.splitlines()) if e["event"] == "set"]
+    assert sets[0]["mean"]["psnr_y"] == "inf", done.stderr
 
 
 def test_evaluate_saves_pictures_side_by_side(acutance, tmp_path: Path, small_photo: np.ndarray) -> None:

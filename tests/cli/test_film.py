@@ -44,6 +44,17 @@ def test_json_events(acutance, tmp_path: Path) -> None:
     assert events[-1]["frames"] == 8 and (events[-1]["width"], events[-1]["height"]) == (64, 48)
 
 
+def test_an_excerpt_counts_its_frames_and_ends_with_the_film(acutance, tmp_path: Path) -> None:
+    """25 a second: three begin before 0.1 s; an end beyond the film's is the film's."""
+    make(tmp_path / "a.mkv", TINY)
+    for end, frames in (("0.1", 3), ("0.08", 2), ("9", 8)):
+        done = acutance(
+            "remaster", "a.mkv", "-o", "b.mkv", "--end", end, "--json", "--preset", "ultrafast", "--overwrite"
+        )
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        assert (events[0]["frames"], events[-1]["frames"]) == (frames, frames), (end, done.stderr)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [(["none.mp4"], 2, ["none.mp4", "no such file"]), (["junk.mp4"], 3, ["junk.mp4", "no film"]),

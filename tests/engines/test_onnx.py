@@ -44,6 +44,16 @@ def test_it_equals_torch_at_any_size(tmp_path: Path, network: str, arguments: di
     np.testing.assert_allclose(compiled(picture)[0], expected, atol=1e-4)
 
 
+def test_it_says_what_goes_in_and_comes_out(tmp_path: Path) -> None:
+    package = pytest.importorskip("onnx")
+    onnx.export_onnx(make(tmp_path, "rrdb", NETS[2][1]), tmp_path / "m.onnx")
+    made = package.load(tmp_path / "m.onnx")
+    facts = {entry.key: entry.value for entry in made.metadata_props}
+    assert "RGB from 0 to 1, sides in multiples of 2; output 2 times as large" in facts["expects"]
+    assert facts["expects"] in made.doc_string and facts["scale"] == "2" and len(facts["sha256"]) == 64
+    assert made.graph.output[0].type.tensor_type.shape.dim[0].dim_value == 1
+
+
 def test_a_file_that_differs_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("onnx")
     model = make(tmp_path, *NETS[0])

@@ -14,7 +14,7 @@ from PIL import Image
 
 from acutance.errors import UsageError
 from acutance.imaging.bicubic import upscale
-from acutance.measuring.benchmark import evaluate
+from acutance.measuring.benchmark import Measured, SetScores, evaluate
 from acutance.measuring.methods import Method, interpolation
 from acutance.measuring.report import Report, check_suffix, plots, write
 from acutance.measuring.report.crops import SIDE, worst_crops, worst_place
@@ -107,6 +107,17 @@ def test_figures_and_the_best(report: Report) -> None:
     assert best(report.results[:1], "psnr_y") == set()
 
 
+def test_beyond_the_best_possible_nothing_is_better() -> None:
+    """A seam ratio below 1 wins over none of 1."""
+
+    def named(name: str, ratio: float) -> SetScores:
+        rows = (Measured(image="p", scores={"seam": ratio}),)
+        return SetScores(method=name, bench=Path("s"), lr="bicubic", rows=rows)
+
+    results = [named("smooth", 0.957), named("exact", 1.0), named("worse", 1.02)]
+    assert best(results, "seam") == {"smooth", "exact"}
+
+
 def test_where_it_goes_is_checked_first(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"\.html, \.md, \.json"):
         check_suffix(tmp_path / "report.pdf")
@@ -122,7 +133,7 @@ def test_the_command_writes_them(acutance, tmp_path: Path, photo: np.ndarray) ->
     assert done.returncode == 0, done.stderr
     assert "fidelity" in (tmp_path / "r.md").read_text() and "lanczos" in (tmp_path / "r.html").read_text()
     assert "commit" in (tmp_path / "r.md").read_text() and "621424" in (tmp_path / "r.md").read_text()
-    assert [line.split()[0] for line in done.stdout.splitlines()] == ["method", "a", "fidelity", "a", "lanczos"]
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["method", "fidelity", "a", "lanczos", "a"]
     refused = acutance(*arguments, "--out", "r.pdf")
     assert refused.returncode == 2 and refused.stdout == ""
     listed = acutance("evaluate", "--metrics", "list")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
@@ -83,6 +84,12 @@ def _run(arguments: list[str]) -> None:
         sys.exit(done.exit_code)
 
 
+def _dashed() -> str:
+    """What to do about a file whose name looks like an option."""
+    name = next((each for each in sys.argv[1:] if each.startswith("-") and Path(each).exists()), "")
+    return f"; for the file called {name} write ./{name}" if name else ""
+
+
 def _code(error: Exception) -> int:
     """The exit code of an exception, after its line; click's own are about how the command was typed."""
     if isinstance(error, AcutanceError):
@@ -91,7 +98,9 @@ def _code(error: Exception) -> int:
     if isinstance(error, BrokenPipeError):
         raise error
     if isinstance(error, click.ClickException):
-        console.say(f"acutance: {error.format_message().splitlines()[0]} (see acutance --help)")
+        context = getattr(error, "ctx", None)
+        where = context.command_path if context else "acutance"
+        console.say(f"acutance: {error.format_message().splitlines()[0]} (see {where} --help){_dashed()}")
         return 2
     if isinstance(error, OSError):
         console.say(f"acutance: {error.filename or 'a file'}: {error.strerror or error}; see to it and run it again")

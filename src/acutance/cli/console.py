@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import sys
@@ -29,11 +30,20 @@ def fail(error: AcutanceError) -> None:
 def emit(event: dict[str, Any]) -> None:
     """One line for machines; values JSON cannot hold become strings."""
     try:
-        print(json.dumps(event, default=str, allow_nan=False), flush=True)
+        print(json.dumps(_plain(event), default=str, allow_nan=False), flush=True)
     except BrokenPipeError:
         raise
     except OSError as error:
         raise ResourceError(f"stdout cannot be written ({error.strerror})") from error
+
+
+def _plain(value: Any) -> Any:
+    """Infinities and NaN as words, at any depth."""
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def silence() -> None:

@@ -129,8 +129,11 @@ def _methods(
     settings = Settings(engine=engine, precision=precision)  # type: ignore[arg-type]
     loaded = {name: dial.load(name, texture) for name in models if name not in methods.INTERPOLATIONS}
     times = benchmark.common_scale([each.geometry.scale for each in loaded.values()], scale)
+    called = [model.name for model in loaded.values()]
     found = [
-        methods.network(loaded[name], settings) if name in loaded else methods.interpolation(name, times)
+        methods.network(loaded[name], settings, _title(name) if called.count(loaded[name].name) > 1 else "")
+        if name in loaded
+        else methods.interpolation(name, times)
         for name in dict.fromkeys(models)
     ]
     found += [methods.ready_made(folder, times, benches) for folder in images]
@@ -138,6 +141,16 @@ def _methods(
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise UsageError(f"two methods are called {twice}; rename a file or folder, so that they can be told apart")
     return found, times
+
+
+def _title(given: str) -> str:
+    """What to call one of several models of the same name: as its file or folder.
+
+    >>> _title("runs/first"), _title("mine/second.safetensors")
+    ('first', 'second')
+    """
+    path = Path(given)
+    return path.stem if path.suffix == ".safetensors" else path.resolve().name
 
 
 def _crops(results: Sequence[Any], methods: Sequence[Method], names: Sequence[str], scale: int) -> list[Any]:
@@ -202,9 +215,9 @@ class _View:
         self.progress.clear()
         if self.json:
             return
+        print(f"{event['method'][:18]:18} {event['set'][:10]:10} {event['images']:>6}{self._columns(event['mean'])}")
         for row in event["per_image"] if self.per_image else []:
             print(f"  {row['image'][:26]:26} {'':9}{self._columns(row)}")
-        print(f"{event['method'][:18]:18} {event['set'][:10]:10} {event['images']:>6}{self._columns(event['mean'])}")
 
     def _columns(self, row: dict[str, Any]) -> str:
         from acutance.measuring.report.text import figure

@@ -243,16 +243,17 @@ def calibrate(name: str, photographs: Path, output: Path, overwrite: bool, json:
 @overwrite_file
 @options.json_lines
 def export(name: str, output: Path, overwrite: bool, json: bool) -> None:
-    """Write a model for other tools: one ONNX file of any input size, or its two files copied into a folder."""
+    """Write a model for other tools: one ONNX file of free input size, or its two files copied into a folder."""
     from acutance.models import store
 
     model = store.load(name)
     if output.suffix.lower() == ".onnx":
-        from acutance.engines.onnx import export_onnx
+        from acutance.engines.onnx import expects, export_onnx
 
         target = _target(output, overwrite, suffix=".onnx")
         difference = export_onnx(model, target)
-        text = f"{target}  {target.stat().st_size / 1e6:.1f} MB  (differs from torch by at most {difference:.1g})"
+        size = f"{target.stat().st_size / 1e6:.1f} MB"
+        text = f"{target}  {size}  ({expects(model)}; differs from torch by at most {difference:.1g})"
         facts: dict[str, Any] = {"output": str(target), "difference": difference}
     elif output.suffix and not output.is_dir():
         raise UsageError(f"{output}: neither FILE.onnx nor a folder")

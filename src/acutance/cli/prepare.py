@@ -43,7 +43,7 @@ def prepare(
     """Pack photographs for training: checked, counted, hashed, a few held out for validation."""
     from acutance.training.prepare import prepare as pack
 
-    report = _Report(json)
+    report = _Report(json, held_out)
     with console.stoppable() as stopped:
         try:
             manifest = pack(photos, out, crop=crop, step=step, lr=lr, scale=scale, skip_unpaired=skip_unpaired,
@@ -58,8 +58,8 @@ def prepare(
 class _Report:
     """Turns events into progress and lines, and the manifest into a summary."""
 
-    def __init__(self, json: bool) -> None:
-        self.json, self.progress, self.unpaired = json, console.Progress(), 0
+    def __init__(self, json: bool, share: float) -> None:
+        self.share, self.json, self.progress, self.unpaired = share, json, console.Progress(), 0
 
     def __call__(self, event: dict[str, Any]) -> None:
         if self.json:
@@ -98,8 +98,11 @@ class _Report:
             f"{out}: {len(items)} {what}{' in pairs' if manifest['scale'] else ''}, {megapixels:.0f} megapixels, "
             f"{held} held out for validation; left out: {why or 'none'}"
         )
-        if not held:
-            console.say("none is held out (4 % are, chosen by their hash): to watch the training, add more pictures")
+        if not held and self.share:
+            console.say(
+                f"none is held out ({self.share:.2g} are, by their hash): to watch the training, add pictures, or "
+                "remove this dataset and prepare it with --held-out 0.3"
+            )
 
 
 def _once(skip: dict[str, str]) -> str:

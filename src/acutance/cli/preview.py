@@ -55,6 +55,8 @@ def preview(
 
     if not 0 < seconds <= 60:
         raise UsageError(f"--seconds {seconds:g}: expected a number above 0 and up to 60")
+    if source.is_dir():
+        raise UsageError(f"{source}: is a folder; name a film")
     clip = output or source.with_name(f"{source.stem}_preview.mp4")
     if clip.suffix.lower() != ".mp4":
         raise UsageError(f"{clip}: a preview is an .mp4")
@@ -99,7 +101,8 @@ def _run(
             progress.clear()
     if json:
         console.emit({"event": "done", **facts})
-    console.say(f"{facts['output']}  {facts['frames']} frames  {console.clock(facts['seconds'])}")
+    cut = f" of {facts['of']}, cut short for time" if facts["frames"] < facts["of"] else ""
+    console.say(f"{facts['output']}  {facts['frames']} frames{cut}  {console.clock(facts['seconds'])}")
     console.say(f"{facts['sheet']}  stills; left bicubic, right the model")
     console.say(
         f"the whole film to {facts['size'][0]}x{facts['size'][1]}: about {console.clock(facts['whole_film_s'])}"

@@ -106,6 +106,8 @@ def _run(source: Path, output: Path | None, model: tuple[str, float], settings: 
 
     return_freed_memory()
     loaded = dial.load(*model, settings.scale)
+    if source.is_dir():
+        raise UsageError(f"{source}: is a folder; name a film")
     target = output or beside(source, settings, loaded.geometry.scale)
     report = _Report(json)
     with console.stoppable() as stopped:

@@ -7,6 +7,7 @@ import importlib.util
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 from pathlib import Path
@@ -21,8 +22,29 @@ if TYPE_CHECKING:
     from acutance.training.recipe import Recipe
 
 
+LINE = 60.0  # seconds between two lines where there is no terminal to draw on
+
+
+def _list(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    """Print the built-in recipes, one a line, and end."""
+    if not wanted or context.resilient_parsing:
+        return
+    _need_torch()
+    from acutance.training.recipes import RECIPES
+
+    for name, make in RECIPES.items():
+        about = " ".join((make.__doc__ or "").split("\n\n")[0].split()).replace("``", "")
+        print(f"{name:24} {about}")
+    context.exit()
+
+
+def _need_torch() -> None:
+    if importlib.util.find_spec("torch") is None:
+        raise UsageError('training needs torch; install it with: pip install "acutance[train]"')
+
+
 @click.command(short_help="Train a network, or go on training it.")
-@click.argument("recipe", help="A built-in recipe, or my_recipe.py:function.")
+@click.argument("recipe", help="A built-in recipe (see --list), or my_recipe.py:function.")
 @click.option("--data", type=options.PATH, required=True, help="A dataset made by acutance prepare.")
 @click.option("--out", type=options.PATH, required=True, help="The run folder; an existing run is continued.")
 @click.option("--style", type=options.PATH, help="The second dataset, for recipes that carry its look to the first.")
@@ -34,6 +56,7 @@ if TYPE_CHECKING:
 @click.option("--device", default="auto", help="auto, cpu or cuda.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, help="Same seed, same run.")
 @options.json_events
+@click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="List the recipes.")
 def train(
     recipe: str,
     data: Path,
@@ -49,8 +72,7 @@ def train(
     json: bool,
 ) -> None:
     """Train a network. Stop it any time: the same command continues where it was."""
-    if importlib.util.find_spec("torch") is None:
-        raise UsageError('training needs torch; install it with: pip install "acutance[train]"')
+    _need_torch()
     from acutance.models.model import read_facts, verb
     from acutance.training.loop import train as run
 
@@ -75,12 +97,17 @@ def train(
 def _teller(progress: console.Progress, json: bool) -> Callable[[dict[str, Any]], None]:
     """What passes each event on: to a machine, to the progress line, or as a line of its own."""
 
+    told = [time.monotonic()]
+
     def on_event(event: dict[str, Any]) -> None:
         if json:
             console.emit(event)
-        if event["event"] == "train":
-            text = f"step {event['step']}/{event['steps']}  {event['steps_per_s']} steps/s"
+        if event["event"] in ("step", "train"):
+            text = f"step {event['step']}/{event['steps']}  {event['steps_per_s']} steps/s{_first_loss(event)}"
             progress.show(event["step"] / event["steps"], text, event["eta_s"])
+            if event["event"] == "train" and not progress.live and not json and time.monotonic() - told[0] > LINE:
+                told[0] = time.monotonic()
+                console.say(f"{text}  {console.clock(event['eta_s'])} left")
         elif event["event"] == "progress":
             progress.show(event["done"] / event["total"], event.get("file", ""))
         elif event["event"] in ("note", "warning") and not json:
@@ -95,6 +122,11 @@ def _teller(progress: console.Progress, json: bool) -> Callable[[dict[str, Any]]
     return on_event
 
 
+def _first_loss(event: dict[str, Any]) -> str:
+    """The generator's first term, for a line of progress."""
+    return next((f"  {name} {value:.4g}" for name, value in event.items() if name.startswith("generator/")), "")
+
+
 def find_recipe(name: str) -> Recipe:
     """A built-in recipe by name, or ``file.py:function``."""
     from acutance.training.recipes import RECIPES
@@ -103,7 +135,7 @@ def find_recipe(name: str) -> Recipe:
         return _from_file(*name.rsplit(":", 1))
     if name not in RECIPES:
         raise UsageError(
-            f"no recipe called {name}{_nearest(name, RECIPES)}; built in: {', '.join(RECIPES)}, "
+            f"no recipe called {name}{_nearest(name, RECIPES)}; acutance train --list names those built in, "
             "or give my_recipe.py:function"
         )
     return RECIPES[name]()

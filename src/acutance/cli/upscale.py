@@ -99,7 +99,7 @@ def run(
 
     return_freed_memory()
     upscaler = Upscaler(model, settings)
-    jobs, others, unopened = plan_jobs(list(inputs), output, settings, model, recursive)
+    jobs, left, unopened = plan_jobs(list(inputs), output, settings, model, recursive)
     report = _Report(json)
     for problem in unopened:
         report.failure(problem)
@@ -112,7 +112,7 @@ def run(
         except Interrupted as error:
             report.progress.clear()
             raise Interrupted(str(error), stopped() or 2) from None
-    report.close(summary, others, len(jobs))
+    report.close(summary, left, len(jobs))
     return summary.exit_code or int(bool(unopened))
 
 
@@ -141,7 +141,7 @@ class _Report:
             how = f"{event['model']}, {event['engine']} {event['precision']}{seams}"
             console.say(f"{event['output']}  {size}  {event['seconds']:.1f} s  ({how})")
             for note in event["notes"]:
-                console.say(f"  note: {name} {note}")
+                console.say(f"  note: {name}: {note}")
         elif event["event"] == "failed":
             console.say(f"acutance: {event['error']}")
 
@@ -151,18 +151,22 @@ class _Report:
             console.emit({"event": "failed", "kind": error.kind, "exit_code": error.exit_code, "error": str(error)})
         console.fail(error)
 
-    def close(self, summary: Any, others: int, jobs: int) -> None:
+    def close(self, summary: Any, left: Any, jobs: int) -> None:
         """The summary line of a batch."""
         failed = len(summary.failed)
         never = jobs - summary.done - summary.kept - failed
         if self.json:
             console.emit({"event": "summary", "done": summary.done, "kept": summary.kept, "failed": failed,
-                          "not_tried": never, "other_files": others})  # fmt: skip
-        if jobs == 1 and not summary.kept:
+                          "not_tried": never, "other_files": left.files, "results": left.results,
+                          "subfolders": left.folders})  # fmt: skip
+        alone = [f"{left.results} results of earlier commands"] if left.results else []
+        alone += [f"{left.files} other files"] if left.files else []
+        alone += [f"{left.folders} subfolders (--recursive takes them in)"] if left.folders else []
+        if jobs == 1 and not summary.kept and not alone:
             return
         parts = [f"{summary.done} done"]
         parts += [f"{summary.kept} already there"] if summary.kept else []
         parts += [f"{failed} failed"] if failed else []
         parts += [f"{never} not tried"] if never else []
-        parts += [f"{others} other files left alone"] if others else []
+        parts += [f"left alone: {', '.join(alone)}"] if alone else []
         console.say(f"{', '.join(parts)}; {console.clock(time.monotonic() - self.begin)}")

@@ -41,10 +41,32 @@ def export_onnx(model: Model, path: Path) -> float:
                 network, (torch.rand(1, 3, side, side),), temporary, input_names=["input"], output_names=["output"],
                 dynamic_axes=free, opset_version=OPSET, dynamo=False,
             )  # fmt: skip
+        _describe(temporary, model)
         difference = _largest_difference(temporary, lambda x: network(torch.from_numpy(x)).numpy(), multiple)
         if not difference <= TOLERANCE:
             raise BadModel(f"{path}: the ONNX file differs from {model.name} by {difference:.2g}; nothing was written")
     return difference
+
+
+def expects(model: Model) -> str:
+    """What goes into a model's ONNX file, in words."""
+    multiple, scale = model.geometry.multiple, model.geometry.scale
+    sides = f", sides in multiples of {multiple}" if multiple > 1 else ""
+    grain = "; stylize also adds faint grain before it" if model.geometry.ground else ""
+    return f"input 1x3xHxW, RGB from 0 to 1{sides}; output {scale} times as large{grain}"
+
+
+def _describe(path: Path, model: Model) -> None:
+    """Write into the file what a person needs who finds it."""
+    import onnx
+
+    made = onnx.load(path)
+    made.doc_string = f"{model.name}: {expects(model)}"
+    made.graph.output[0].type.tensor_type.shape.dim[0].dim_value = 1
+    facts = {"name": model.name, "expects": expects(model), "scale": str(model.geometry.scale),
+             "sha256": model.sha256, "trained_on": str(model.receipt.get("trained_on", ""))}  # fmt: skip
+    onnx.helper.set_model_props(made, facts)
+    onnx.save(made, path)
 
 
 def _check_installed() -> None:

@@ -27,7 +27,7 @@ from acutance.files.atomic import resource_error, temporary_beside
 from acutance.files.vips import VipsImage, load, reason
 
 LOADERS = ("jpeg", "png", "webp", "tiff", "heif", "gif")
-UNKNOWN = "not a picture we read (JPEG, PNG, WebP, TIFF, AVIF, GIF)"
+UNKNOWN = "not a picture we read (JPEG, PNG, WebP, TIFF, AVIF, GIF; films: acutance remaster)"
 
 
 @dataclass

@@ -50,7 +50,7 @@ def open_film(path: Path) -> InputContainer:
             raise BadInput(f"{path}: the file is empty; get it again") from None
         raise BadInput(
             f"{path}: is no film that can be read ({reason(error)}); accepted are MP4, MOV, MKV, WebM, AVI, MPEG, TS "
-            "and their like, no playlists"
+            "and their like, no playlists (pictures: acutance upscale)"
         ) from None
 
 

@@ -51,9 +51,9 @@ def losses(file_format: str, bands: int, depth: np.dtype, fields: metadata.Field
     """What ``file_format`` cannot hold of such a picture, in words."""
     notes = metadata.losses(file_format, bands <= 2, fields)
     if file_format in EIGHT_BIT and depth != np.uint8:
-        notes.append(f"{file_format} holds 8 bits here; use --format tif or png to keep the depth")
+        notes.append(f"{file_format} is written with 8 bits; a result named .tif or .png keeps the depth")
     elif file_format == "png" and depth == np.float32:
-        notes.append("png holds no floating point; written with 16 bits (use --format tif to keep it)")
+        notes.append("png holds no floating point; written with 16 bits (a result named .tif keeps it)")
     if file_format == "jpg" and bands in (2, 4):
         notes.append("jpg holds no transparency; laid on white")
     return notes

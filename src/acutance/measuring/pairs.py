@@ -64,11 +64,13 @@ def one_each(paths: list[Path], stem: Callable[[Path], str]) -> dict[str, Path]:
 def find_pairs(bench: Path, scale: int) -> list[tuple[Path, Path | None]]:
     """Originals in ``bench/HR`` (or ``bench``), each with its partner in ``bench/LRxS`` if that exists."""
     originals = pictures(bench / "HR" if (bench / "HR").is_dir() else bench)
-    one_each(originals, lambda path: path.stem)
+    names = one_each(originals, lambda path: path.stem)
     lr_folder = bench / f"LRx{scale}"
     if not lr_folder.is_dir():
         return [(path, None) for path in originals]
-    partners = one_each(pictures(lr_folder), lambda path: path.stem.removesuffix(f"x{scale}"))
+    partners = one_each(
+        pictures(lr_folder), lambda path: path.stem if path.stem in names else path.stem.removesuffix(f"x{scale}")
+    )
     missing = [path.name for path in originals if path.stem not in partners]
     if missing:
         raise BadInput(

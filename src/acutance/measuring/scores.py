@@ -52,7 +52,7 @@ def to_json(value: Score) -> float | str | None:
     >>> to_json(math.inf), to_json(28.4), to_json(None)
     ('inf', 28.4, None)
     """
-    return value if value is None or math.isfinite(value) else str(value)
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def from_json(value: float | str | None) -> Score:

@@ -177,6 +177,8 @@ def _read_header(path: Path) -> tuple[dict[str, Any], dict[str, Any], int]:
                     f"{path}: is a pickle, which can run code when opened; refused. "
                     "Only .safetensors models written by acutance run; make one with: acutance models import FILE"
                 )
+            if path.suffix.lower() == ".onnx":
+                raise BadModel(f"{path}: ONNX files are for other programs; give the .safetensors it was made of")
             length = struct.unpack("<Q", start[:8])[0] if len(start) == 9 else 0
             if not 2 <= length <= min(MAX_HEADER, size - 8) or size > MAX_BYTES:
                 raise BadModel(f"{path}: is not a model file or was cut short ({size} bytes); get it again")

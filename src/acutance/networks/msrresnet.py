@@ -20,7 +20,7 @@ class PlainBlock(nn.Module):
 
 
 class MSRResNet(nn.Module):
-    """RGB ``(N, 3, H, W)`` in [0, 1] to ``(N, 3, scale H, scale W)``, unclamped; ``scale`` 2, 3 or 4.
+    """RGB ``(N, 3, H, W)`` in [0, 1] to ``(N, 3, scale H, scale W)``, unclamped; ``scale`` 1 to 4.
 
     LeakyReLU 0.1, and the result is added to the bilinearly enlarged input; 1,517,571 parameters with 16
     blocks at x4. ``long_skip`` is the form of 2018: a shortcut with a convolution around the blocks, ReLU,
@@ -30,9 +30,8 @@ class MSRResNet(nn.Module):
     def __init__(self, *, scale: int = 4, channels: int = 64, blocks: int = 16, long_skip: bool = False) -> None:
         super().__init__()
         self.scale, self.long_skip = scale, long_skip
-        self.halo = 2 * blocks + (
-            4 if long_skip else 3
-        )  # 1 + 2 a block + (1) + 1 + 1/2 + 1/4 + 1/4, as far as whole pixels go
+        # 1 + 2 a block + (1) + 1 + 1/2 + 1/4 + 1/4, as far as whole pixels go; nothing gets smaller at x1
+        self.halo = 2 * blocks + (4 if long_skip else 3) + (scale == 1)
         self.conv_first = nn.Conv2d(3, channels, 3, padding=1)
         self.body = nn.Sequential(*(PlainBlock(channels) for _ in range(blocks)))
         if long_skip:

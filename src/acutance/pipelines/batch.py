@@ -29,6 +29,15 @@ class Job:
 
 
 @dataclass
+class LeftAlone:
+    """What was passed over: files that are no pictures, results of pictures of the same batch, and subfolders."""
+
+    files: int = 0
+    results: int = 0
+    folders: int = 0
+
+
+@dataclass
 class Summary:
     """What a batch came to. ``failed``: the exit codes of the failures, in order; ``broken_off``: the
     code of a failure that would have met every other picture too."""
@@ -49,8 +58,8 @@ class Summary:
 
 def plan_jobs(
     inputs: list[Path], output: Path | None, settings: Settings, model: Model, recursive: bool
-) -> tuple[list[Job], int, list[AcutanceError]]:
-    """The jobs of a command, how many files in its folders are no pictures, and what cannot be opened.
+) -> tuple[list[Job], LeftAlone, list[AcutanceError]]:
+    """The jobs of a command, what of its folders is left alone, and what cannot be opened.
 
     A file goes to ``NAME_x4.EXT`` (painted: ``NAME_MODEL.EXT``) beside it, or to ``output`` (a file name, or
     a folder where it keeps its name). A folder's tree is mirrored in ``output`` or in ``FOLDER_x4``. Raises
@@ -58,7 +67,7 @@ def plan_jobs(
     """
     ending = f"_{model.name}" if settings.verb == "stylize" else label(settings, model.geometry.scale)
     jobs: list[Job] = []
-    others = 0
+    left = LeftAlone()
     unopened: list[AcutanceError] = []
     as_file = output is not None and _names_a_file(output)
     if as_file and (len(inputs) > 1 or inputs[0].is_dir()):
@@ -74,8 +83,7 @@ def plan_jobs(
             if not whole.name:
                 raise UsageError(f"{given}: is the root of the disk; name a folder in it")
             root = output or whole.with_name(whole.name + ending)
-            found, ignored = _pictures(given, recursive, root, unopened)
-            others += ignored
+            found = _pictures(given, recursive, root, left, unopened)
             jobs += [Job(p, root / p.relative_to(given).with_suffix(_suffix(p, settings))) for p in found]
         elif as_file and output is not None:
             jobs.append(Job(given, output))
@@ -83,8 +91,22 @@ def plan_jobs(
             name = given.with_suffix(_suffix(given, settings)).name
             beside = given.with_name(f"{Path(name).stem}{ending}{Path(name).suffix}")
             jobs.append(Job(given, output / name if output else beside))
+    jobs, planned = _without_results(jobs), len(jobs)
+    left.results = planned - len(jobs)
     _refuse_clashes(jobs)
-    return jobs, others, unopened
+    return jobs, left, unopened
+
+
+def _without_results(jobs: list[Job]) -> list[Job]:
+    """Leave out what earlier commands made of other pictures here: ``*`` stands for those as well."""
+    sources = {job.source.resolve() for job in jobs}
+    journals = {folder: Journal(folder) for folder in {job.source.parent for job in jobs} if len(jobs) > 1}
+
+    def is_result(path: Path) -> bool:
+        of = journals[path.parent].source(path) if path.parent in journals else ""
+        return bool(of) and path.with_name(of).resolve() in sources
+
+    return [job for job in jobs if not is_result(job.source)]
 
 
 def _problem(path: Path) -> UsageError | None:
@@ -117,8 +139,10 @@ def _suffix(source: Path, settings: Settings) -> str:
     return source.suffix if source.suffix.lower() in limits.SUFFIX_FORMATS else ".png"
 
 
-def _pictures(folder: Path, recursive: bool, apart_from: Path, unopened: list[AcutanceError]) -> tuple[list[Path], int]:
-    """Pictures below ``folder``, sorted, and the number of other files; hidden ones are passed over."""
+def _pictures(
+    folder: Path, recursive: bool, apart_from: Path, left: LeftAlone, unopened: list[AcutanceError]
+) -> list[Path]:
+    """Pictures below ``folder``, sorted; others are counted, hidden ones passed over."""
     files: list[Path] = []
 
     def unlisted(error: OSError) -> None:
@@ -130,10 +154,12 @@ def _pictures(folder: Path, recursive: bool, apart_from: Path, unopened: list[Ac
     for place, folders, names in os.walk(folder, onerror=unlisted):
         here = Path(place)
         keep = [n for n in folders if not n.startswith(".") and (here / n).resolve() != inside]
+        left.folders += 0 if recursive else len(keep)
         folders[:] = sorted(keep) if recursive else []
         files += [here / n for n in sorted(names) if not n.startswith(".") and (here / n).is_file()]
     pictures = [p for p in files if p.suffix.lower() in READABLE]
-    return pictures, len(files) - len(pictures)
+    left.files += len(files) - len(pictures)
+    return pictures
 
 
 def _refuse_clashes(jobs: list[Job]) -> None:

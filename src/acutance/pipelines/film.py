@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -22,6 +23,7 @@ from acutance.models.model import Model
 from acutance.pipelines.plan import FilmPlan
 from acutance.pipelines.upscale import Settings, Upscaler, final_size, passes_needed, tile_grid
 
+NEARLY = 1e-6  # of a tick or a frame: what rounding of decimal times may be off
 SEGMENT = 96  # frames: what a stop loses at most, and the longest group of pictures
 MOST_THREADS = 16  # of an encoder
 
@@ -94,7 +96,7 @@ class Project:
             return film.frames
         whole = round(film.start / film.time_base), round((film.start + film.duration) / film.time_base)
         ticks = (plan.stop or whole[1]) - (plan.first or whole[0])
-        return max(0, round(ticks * film.time_base * film.rate))
+        return max(0, math.ceil(ticks * film.time_base * film.rate - NEARLY))
 
 
 def draw_up(source: Path, target: Path, upscaler: Upscaler, settings: FilmSettings) -> Project:
@@ -164,8 +166,10 @@ def _excerpt(film: Film, settings: FilmSettings) -> tuple[int | None, int | None
     if settings.start is not None and film.duration and settings.start >= film.duration:
         raise UsageError(f"--start {settings.start:g}: the film is {film.duration:.1f} s long")
     zero = film.start if film.container in CLOCKS_FROM_ANYWHERE else 0.0
+    ends_before = settings.end is not None and film.duration and settings.end >= film.duration
     first, stop = (
-        None if at is None else round((at + zero) / film.time_base) for at in (settings.start or None, settings.end)
+        None if at is None else math.ceil((at + zero) / film.time_base - NEARLY)
+        for at in (settings.start or None, None if ends_before else settings.end)
     )
     return first, stop
 

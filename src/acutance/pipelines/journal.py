@@ -15,6 +15,7 @@ from acutance.errors import ResourceError
 from acutance.files.atomic import resource_error, sync_folder
 
 NAME = ".acutance-journal.jsonl"
+TAKEN = "is there already, made in another way; name another with -o, or replace it with --overwrite"
 
 
 class Journal:
@@ -51,6 +52,11 @@ class Journal:
             and output.is_file()
             and output.stat().st_size == entry.get("bytes")
         )
+
+    def source(self, output: Path) -> str:
+        """The name of the file beside it that ``output`` was made of, if it stands as it was made; else nothing."""
+        entry = self._entries.get(output.name, {})
+        return entry.get("source", "") if output.stat().st_size == entry.get("bytes") else ""
 
     def facts(self, output: Path) -> dict[str, Any]:
         """What was recorded of ``output`` beside its unit and size."""

@@ -63,7 +63,7 @@ def preview(
     upright = large[::-1] if _turns(film) % 2 else large
     encoding = _encoding(film, clip, (2 * upright[0] + BORDER, upright[1]))
     stills: list[np.ndarray] = []
-    count, expected = 0, max(1, round(seconds * film.rate))
+    count, expected, cut_short = 0, max(1, round(seconds * film.rate)), False
     keep = {round((n + 0.5) / STILLS * expected) for n in range(STILLS)} | {0}
     with atomic_path(clip) as temporary:
         with (
@@ -76,7 +76,7 @@ def preview(
                 stills += [both] if count in keep else []
                 count += 1
                 on_event({"event": "progress", "input": str(source), "done": count, "total": max(expected, count)})
-                if time.perf_counter() - begin > PATIENCE:
+                if cut_short := time.perf_counter() - begin > PATIENCE and count < expected:
                     break
         if not count:
             raise BadInput(f"{source}: has no frames at {at:g} s; choose another --at")
@@ -85,7 +85,8 @@ def preview(
     spent = time.perf_counter() - begin
     share = film.width * film.height / (region[2] * region[3])
     return {
-        "input": str(source), "output": str(clip), "sheet": str(sheet), "frames": count, "region": list(region),
+        "input": str(source), "output": str(clip), "sheet": str(sheet), "frames": count,
+        "of": expected if cut_short else count, "region": list(region),
         "seconds": round(spent, 3), "whole_film_s": round(spent / count * share * film.frames, 1),
         "size": list(size),
     }  # fmt: skip

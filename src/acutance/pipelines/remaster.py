@@ -26,7 +26,7 @@ from acutance.files.video_writing import converter, read_segment, segment_writer
 from acutance.pipelines.conveyor import ahead
 from acutance.pipelines.film import FilmSettings, Project, draw_up
 from acutance.pipelines.frames import enlarge_frames, once_each
-from acutance.pipelines.journal import Journal
+from acutance.pipelines.journal import TAKEN, Journal
 from acutance.pipelines.plan import units
 from acutance.pipelines.preparation import look_back, prepared
 from acutance.pipelines.segments import abandoned, finished, segment_path, sweep, sweep_if_free, work_folder
@@ -106,7 +106,7 @@ def _kept(project: Project, journal: Journal) -> dict[str, str] | None:
         return None
     if journal.holds(target, project.plan.sha256):
         return {"damage": journal.facts(target).get("damage", "")}
-    raise UsageError(f"{target}: exists and was made with another plan or by another program; use --overwrite")
+    raise UsageError(f"{target}: {TAKEN}")
 
 
 def _facts(project: Project, model: str) -> dict[str, Any]:
@@ -139,7 +139,9 @@ def _make_segments(
                 done.append(maker.segment())
     except Interrupted as error:
         kept = sum(len(entry["pts"]) for entry in done)
-        raise Interrupted(f"stopped; {kept} frames are kept; run the same command again to continue") from error
+        unit = project.settings.segment
+        what = f"{kept} frames are kept" if kept else f"nothing is kept before {unit} frames are made"
+        raise Interrupted(f"stopped; {what}; run the same command again to continue") from error
     except Lost:
         if not done:
             raise

@@ -20,7 +20,7 @@ from acutance.files import images, limits, standard, writing
 from acutance.files.atomic import sweep, temporary_beside
 from acutance.imaging.tiling import Grid, ceil_to, plan_grid
 from acutance.models.model import Model
-from acutance.pipelines.journal import Journal
+from acutance.pipelines.journal import TAKEN, Journal
 from acutance.pipelines.plan import Plan, units
 from acutance.pipelines.projection import projected_strips
 from acutance.pipelines.settings import Settings, final_size, passes_needed
@@ -143,15 +143,14 @@ class Upscaler:
             if not self.settings.overwrite and target.exists():
                 if journal.holds(target, unit):
                     return {"status": "kept", **facts}
-                raise UsageError(
-                    f"{target}: exists and was made with another plan or by another program; use --overwrite"
-                )
+                raise UsageError(f"{target}: {TAKEN}")
             notes = [
                 *picture.notes,
                 *writing.losses(plan.file_format, picture.bands, np.dtype(picture.depth), picture.fields),
             ]
             limits.check_output_size(target, plan.file_format, *size)
-            commit = functools.partial(journal.commit, target.name, unit)
+            beside = {"source": source.name} if source.resolve().parent == target.resolve().parent else {}
+            commit = functools.partial(journal.commit, target.name, unit, **beside)
             found = self._run(picture, target, plan, grids, _reporter(on_event, source, grids), cancelled, commit)
             notes += self._redone()
         facts |= {} if found is None else {"seams": round(found, 4)}
@@ -169,11 +168,12 @@ class Upscaler:
             grids.append(tile_grid(width, height, self.model, settings.tile, pixel_bytes))
             width, height = width * scale, height * scale
         engine, precision = self.settle(np.dtype(picture.depth))
+        quality = settings.quality if file_format in writing.EIGHT_BIT else 0  # of the others it decides nothing
         plan = Plan(
             input=images.sha256(source), model=self.model.sha256, passes=tuple(g.tile for g in grids),
             halo=self.model.geometry.halo, batch=1, engine=engine, precision=precision, size=size,
-            file_format=file_format, quality=settings.quality, back_project=settings.back_project,
-            strength=settings.strength, shrink=settings.shrink,
+            file_format=file_format, quality=quality, back_project=settings.back_project, strength=settings.strength,
+            shrink=settings.shrink,
         )  # fmt: skip
         return plan, size, grids
 

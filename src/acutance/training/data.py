@@ -103,6 +103,8 @@ class PairedCrops:
     def pairs(self, pack: Pack, items: list[dict]) -> list[tuple[Picture, Picture]]:
         """See ``Loader``: the centres, at most 512 pixels, degraded the same way every time."""
         scale, found = self.scale, []
+        if self.degrade is None:
+            check_partners(items, scale)
         for number, item in enumerate(items):
             height, width = (min(side, LARGEST) // scale * scale for side in (item["height"], item["width"]))
             top, left = ((item[side] - n) // 2 // scale * scale for side, n in (("height", height), ("width", width)))
@@ -128,12 +130,7 @@ class CropSampler:
         if not self.items:
             raise BadInput(f"no picture in the dataset is at least {crops.patch} pixels on both sides")
         if crops.degrade is None:
-            wrong = [i["name"] for i in self.items if (i.get("lr") or {}).get("scale") != crops.scale]
-            if wrong:
-                raise BadInput(
-                    f"{len(wrong)} pictures of the dataset have no x{crops.scale} partner (first: {wrong[0]}); "
-                    f"prepare it with --lr FOLDER --scale {crops.scale}"
-                )
+            check_partners(self.items, crops.scale)
         area = np.array([item["width"] * item["height"] for item in self.items], np.float64)
         self.edges = np.cumsum(area / area.sum())
 
@@ -195,6 +192,8 @@ class WholePictures:
     def __post_init__(self) -> None:
         """Refuse what cannot be made."""
         check_whole(self, ("scale", "size", "batch"))
+        if self.size % self.scale:
+            raise ValueError(f"size={self.size}: not a multiple of scale={self.scale}")
 
     def sampler(self, pack: Pack, seed: int) -> WholeSampler:
         """See ``Loader``."""
@@ -283,3 +282,13 @@ def batches(
             first += 1
             ahead = pool.submit(cut, first)
             yield sampler.batch(samples, device)
+
+
+def check_partners(items: Sequence[dict], scale: int) -> None:
+    """Refuse pictures whose ready-made partner is missing or of another scale."""
+    wrong = [item["name"] for item in items if (item.get("lr") or {}).get("scale") != scale]
+    if wrong:
+        raise BadInput(
+            f"{len(wrong)} pictures of the dataset have no x{scale} partner (first: {wrong[0]}); "
+            f"prepare it with --lr FOLDER --scale {scale}"
+        )

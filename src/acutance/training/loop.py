@@ -14,6 +14,7 @@ import torch
 from acutance.errors import BadInput, Interrupted, UsageError
 from acutance.files.download import Terms
 from acutance.files.locks import claim
+from acutance.measuring.pairs import find_pairs
 from acutance.training import checkpoint, parallel
 from acutance.training.batch import Batch
 from acutance.training.data import batches
@@ -62,18 +63,17 @@ def train(
     with torch.backends.cudnn.flags(deterministic=True, allow_tf32=False), parallel.joined(target):
         if not parallel.leads():
             on_event = _silent
-        if recipe.data.batch % parallel.place()[1]:
-            raise UsageError(
-                f"{recipe.name}: a batch of {recipe.data.batch} cannot be shared by {parallel.place()[1]} processes"
-            )
+        _check_shares(recipe)
         # Everything that can be wrong is looked at before the run folder is made.
         pack = _pack(recipe, data, style, bench)
         held_out = _held_out(recipe, pack, valid)
+        if bench is not None:
+            find_pairs(bench, recipe.data.scale)
         network = _features(recipe, features, Terms(option="ACUTANCE_WEIGHTS", on_event=on_event, cancelled=cancelled))
         torch.manual_seed(seed)
         state = build(recipe, network, target)
         check_network(recipe, state.objective.generator)
-        if start is not None:
+        if start is not None and not any(checkpoint.damage(c) is None for c in checkpoint.checkpoints(out)):
             load_start(start, state)
         sampler = recipe.data.sampler(pack, seed)
         run = open_run(out, recipe, state, digest(network), pack.sha256, seed, start)
@@ -88,6 +88,16 @@ def train(
             if parallel.leads():
                 return export_run(run, recipe, state.average, state.step, pack, state.scores)
             return run / f"{recipe.name}.safetensors"
+
+
+def _check_shares(recipe: Recipe) -> None:
+    """Every process takes an equal share of a batch, in equal parts."""
+    processes, parts = parallel.place()[1], recipe.accumulate
+    if recipe.data.batch % (processes * parts):
+        each = f" in {parts} parts each" if parts > 1 else ""
+        raise UsageError(
+            f"{recipe.name}: a batch of {recipe.data.batch} cannot be shared by {processes} processes{each}"
+        )
 
 
 def _pack(recipe: Recipe, data: Path, style: Path | None, bench: Path | None) -> Pack:
@@ -114,8 +124,8 @@ def _validation(
     if pack.style is not None:
         return StyleValidation([photograph for photograph, _ in held_out], pack.style, run, log.board)
     validation = Validation(held_out, bench, recipe.data.scale, run, log.board)
-    if validation.without:
-        log.on_event({"event": "note", "text": f"validation goes without LPIPS: {validation.without}"})
+    for note in validation.notes:
+        log.on_event({"event": "note", "text": note})
     return validation
 
 
@@ -139,7 +149,7 @@ def _run(
             if recipe.keep_best and state.scores.get("valid_psnr", -math.inf) > state.best:
                 state.best, state.best_step = state.scores["valid_psnr"], state.step
             log.validation(state.step, state.scores)
-        stop = parallel.any_of(cancelled(), target)
+        stop = parallel.any_of(cancelled(), target) and sound  # else a few steps later, when there is something to save
         if sound and (last or stop or state.step % recipe.save_every == 0):
             _save(state, run, recipe, steps)
         if stop and not last:
@@ -162,6 +172,8 @@ def _silent(event: dict) -> None:
 def _features(recipe: Recipe, file: Path | None, terms: Terms) -> torch.nn.Module | None:
     """The feature network, fetched by the leading process where it has to be."""
     if recipe.features is None:
+        if file is not None:
+            raise UsageError(f"--features {file}: {recipe.name} uses no features; leave it out")
         return None
     if not parallel.leads():
         parallel.wait()
@@ -238,6 +250,8 @@ def _resume(state: State, run: Path, recipe: Recipe, steps: int, on_event: Event
     if there and there[-1] > limit:
         text = f"goes back to step {max(s for s in there if s <= limit)}, before the learning rate fell"
         on_event({"event": "note", "text": text})
+        if all(checkpoint.damage(c) for c in checkpoint.checkpoints(run) if checkpoint.step_of(c) <= limit):
+            raise BadInput(f"{run}: the checkpoint to go back to is damaged; stay with --steps {planned}")
     parallel.wait()  # until everyone has read the plan
     if parallel.leads():
         for candidate in checkpoint.checkpoints(run):

@@ -23,7 +23,10 @@ class Pack:
         if not path.exists():
             raise UsageError(f"{folder}: no dataset here; make one with: acutance prepare PHOTOS -o {folder}")
         text = path.read_bytes()
-        manifest = json.loads(text)
+        try:
+            manifest = json.loads(text)
+        except ValueError as error:
+            raise BadInput(f"{path}: is damaged; run acutance prepare again") from error
         if manifest.get("format") != FORMAT:
             raise BadInput(f"{path}: dataset format {manifest.get('format')}, this version reads {FORMAT}")
         self.folder = folder

@@ -80,6 +80,9 @@ def check_network(recipe: Recipe, generator: nn.Module) -> None:
         named = NETWORKS[recipe.network](**recipe.arguments)
     if {k: v.shape for k, v in named.state_dict().items()} != {k: v.shape for k, v in generator.state_dict().items()}:
         raise UsageError(f"{recipe.name}: its generator is not {recipe.network} with {recipe.arguments}")
+    side = getattr(recipe.data, "patch", 0) // named.scale
+    if side % (multiple := getattr(named, "multiple", 1)):
+        raise UsageError(f"{recipe.name}: inputs of {side} pixels, but {recipe.network} takes multiples of {multiple}")
     if named.scale != recipe.data.scale:
         raise UsageError(f"{recipe.name}: data for x{recipe.data.scale}, but {recipe.network} makes x{named.scale}")
 

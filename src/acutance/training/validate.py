@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
-from acutance.errors import AcutanceError
+from acutance.errors import AcutanceError, BadInput
 from acutance.files.pixels import write_png
 from acutance.imaging.ground import on_ground
 from acutance.measuring.metrics.lpips import lpips, network
 from acutance.measuring.metrics.psnr import psnr_y
 from acutance.measuring.metrics.ssim import ssim_y
-from acutance.measuring.pairs import find_pairs, load_pair
+from acutance.measuring.pairs import find_pairs, load_pair, set_name
 from acutance.networks.ranges import UnitRange
 from acutance.training.board import Board
 from acutance.training.pack import Picture
 from acutance.training.sheet import busiest_crops, sheet
 
 Metric = Callable[[Picture, Picture], float]
+HELD_OUT = "valid"
+LARGE_ENOUGH = 64  # pixels a side, for every metric here
 
 
 @torch.inference_mode()
@@ -44,26 +47,48 @@ def run_network(network: nn.Module, lr: Picture, grained: bool = False) -> Pictu
     return result[: height * scale, : width * scale]
 
 
+def _fits(picture: Picture, measure: Metric) -> bool:
+    if min(picture.shape[:2]) >= LARGE_ENOUGH:
+        return True
+    try:
+        measure(picture, picture)
+    except BadInput:
+        return False
+    return True
+
+
 class Validation:
-    """Fixed pictures, read once; scores by luma PSNR and SSIM, and by LPIPS where its weights are there."""
+    """Fixed pictures, read once; scores by luma PSNR and SSIM, and by LPIPS where its weights are there.
+
+    ``notes``: what is left out, for a person. The test set is called as its folder is, but never as those held out.
+    """
 
     def __init__(
         self, held_out: list[tuple[Picture, Picture]], bench: Path | None, scale: int, run: Path, board: Board
     ) -> None:
         self.run_folder, self.board = run, board
-        self.sets = {"valid": held_out}
-        self.crops = busiest_crops(self.sets["valid"])
+        self.sets, self.notes = {HELD_OUT: held_out}, []
+        self.crops = busiest_crops(held_out)
         if bench is not None:
             pairs = [load_pair(*paths, scale) for paths in find_pairs(bench, scale)]
-            self.sets[bench.name] = [(pair.lr, pair.hr) for pair in pairs]
+            name = set_name(bench) if set_name(bench) != HELD_OUT else f"bench_{HELD_OUT}"
+            self.sets[name] = [(pair.lr, pair.hr) for pair in pairs]
         self.metrics: dict[str, Metric] = {"psnr": partial(psnr_y, border=scale), "ssim": partial(ssim_y, border=scale)}
-        self.without: str | None = None
         try:
             network()
         except AcutanceError as error:
-            self.without = str(error)
+            self.notes.append(f"validation goes without LPIPS: {error}")
         else:
             self.metrics["lpips"] = lpips
+        self.measured = {key: self._fitting(*key) for key in product(self.sets, self.metrics)}
+
+    def _fitting(self, name: str, metric: str) -> list[int]:
+        """The pictures of a set that are large enough for a metric."""
+        pairs = self.sets[name]
+        fitting = [i for i, (_, hr) in enumerate(pairs) if _fits(hr, self.metrics[metric])]
+        if left_out := len(pairs) - len(fitting):
+            self.notes.append(f"{metric} of {name} leaves out {left_out} of {len(pairs)} pictures, too small for it")
+        return fitting
 
     def run(self, network: nn.Module, step: int) -> dict[str, float]:
         """Mean scores by set, and a sheet of pictures, of the averaged network in evaluation mode."""
@@ -71,8 +96,10 @@ class Validation:
         scores: dict[str, float] = {}
         for name, pairs in self.sets.items():
             results = [(run_network(network, lr), hr) for lr, hr in pairs]
-            for metric, measure in self.metrics.items() if results else ():
-                scores[f"{name}_{metric}"] = round(float(np.mean([measure(*result) for result in results])), 4)
+            for metric, measure in self.metrics.items():
+                if fitting := self.measured[name, metric]:
+                    found = [measure(*results[i]) for i in fitting]
+                    scores[f"{name}_{metric}"] = round(float(np.mean(found)), 4)
         if self.crops:
             picture = sheet(self.crops, partial(run_network, network))
             (self.run_folder / "sheets").mkdir(exist_ok=True)

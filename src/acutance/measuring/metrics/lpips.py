@@ -30,8 +30,11 @@ def network(variant: str = "squeeze") -> LPIPS:
 
     backbone, heads = find_weights(*chosen.backbones), find_weights(chosen.heads)
     features, weights = read_weights(backbone), read_weights(heads)
+    import torch
+
     try:
-        return LPIPS(chosen, backbone=features, heads=weights)
+        with torch.random.fork_rng(devices=[]):  # it begins with random weights, and the caller's draws must not move
+            return LPIPS(chosen, backbone=features, heads=weights)
     except BadModel as error:
         raise BadModel(f"{backbone}, {heads.name}: {error}") from error
 

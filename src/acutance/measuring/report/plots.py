@@ -63,7 +63,7 @@ def scatter(points: Sequence[Point], x_label: str, y_label: str, *, guides: Sequ
     for name, value in guides:
         x, _ = place(value, rows[0])
         parts.append(f'<line class="guide" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>')
-        turned = f'transform="translate({x - 4:.1f} {HEIGHT - BOTTOM - 6}) rotate(-90)"'
+        turned = f'transform="translate({x - 4:.1f} {TOP + 4}) rotate(-90)" text-anchor="end"'
         parts.append(f'<text class="note" {turned}>{escape(name)}</text>')
     parts += _labelled([(p, *place(p.x, p.y)) for p in points])
     parts.append(f'<text class="axis" x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 6}">{escape(x_label)}</text>')

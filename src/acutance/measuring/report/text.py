@@ -33,7 +33,11 @@ def best(results: Sequence[SetScores], metric: str) -> set[str]:
     means = {result.method: mean for result in results if (mean := result.mean(metric)) is not None}
     if not means or len(results) < 2:
         return set()
-    top = (max if METRICS[metric].better == "higher" else min)(means.values())
+    if METRICS[metric].better == "higher":
+        top = max(means.values())
+    else:  # beyond the best possible, as a seam ratio below 1 is, nothing is better
+        means = {name: max(mean, METRICS[metric].best) for name, mean in means.items()}
+        top = min(means.values())
     return {name for name, mean in means.items() if figure(metric, mean) == figure(metric, top)}
 
 

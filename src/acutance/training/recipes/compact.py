@@ -20,12 +20,12 @@ FOLDED: dict[str, Any] = {"channels": 64, "convolutions": 16}
 
 
 def compact() -> Recipe:
-    """L1, Muon 0.003, batch 16 of 96-pixel crops, each the most detailed of three drawn."""
+    """The network of ``fidelity``: L1, Muon 0.003, batch 16 of 96-pixel crops, the most detailed of three."""
     return _recipe("compact", "compact", ARGUMENTS, lambda: Compact(**ARGUMENTS), CROPS)
 
 
 def compact_x2() -> Recipe:
-    """The same for twice the size, with the network that folds pixels first; on half as many crops, but larger ones,
+    """``compact`` for twice the size, with the network that folds pixels first; on half as many crops, but larger ones,
     of which less lies at the border."""
     crops = PairedCrops(scale=2, patch=144, batch=8, candidates=3)
     return _recipe("compact_x2", "compact_x2", FOLDED, lambda: FoldedCompact(**FOLDED), crops)
@@ -49,7 +49,7 @@ def compact_finish() -> Recipe:
 
 
 def compact_x2_int8() -> Recipe:
-    """The same for twice the size."""
+    """``compact_int8`` for twice the size."""
     crops = PairedCrops(scale=2, patch=192, batch=8, candidates=3)
     return _for_int8("compact_x2_int8", "compact_x2", FOLDED, lambda: FoldedCompact(**FOLDED), crops)
 

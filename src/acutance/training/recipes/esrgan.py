@@ -33,7 +33,7 @@ CONV34_WEIGHT = 1 / 300
 
 
 def esrgan_psnr() -> Recipe:
-    """Stage 1: L1, Adam 2e-4 halved every 200,000 of a million iterations, patches of 192 (sec. 4.1, supplement)."""
+    """ESRGAN, stage 1: L1, Adam 2e-4 halved every 200,000 of a million steps, patches of 192 (sec. 4.1, supplement)."""
     return Recipe(
         name="esrgan_psnr", source=SOURCE, network="rrdb", arguments=FULL,
         objective=lambda _: Regression(RRDBNet(**FULL), losses=(("l1", 1.0, l1),), optimizer=adam(2e-4)),
@@ -43,7 +43,7 @@ def esrgan_psnr() -> Recipe:
 
 
 def esrgan() -> Recipe:
-    """Stage 2: features of conv5_4 before the ReLU + 5e-3 of the game + 1e-2 L1; start it from stage 1."""
+    """ESRGAN, stage 2: features of conv5_4 before the ReLU + 5e-3 of the game + 1e-2 L1; start it from stage 1."""
     return _game("esrgan", "rrdb", FULL, RRDBNet, Features(kind=TORCHVISION_VGG19, last="conv5_4"), _layer("conv5_4"))
 
 

@@ -27,7 +27,7 @@ SMALL: dict[str, Any] = {"channels": 16, "blocks": 4}
 
 
 def face_srgan() -> Recipe:
-    """MSE of block3_conv3 after the ReLU + 1e-3 cross-entropy; the critic's two halves apart, batch 1, 30,000 steps.
+    """Faces, 64 to 256: MSE of block3_conv3 (after ReLU) + 1e-3 cross-entropy; critic in two halves, batch 1.
 
     The network [-1, 1] goes into the features as it is, and the generator draws a batch of its own.
     """

@@ -38,30 +38,30 @@ CROPS = PairedCrops(scale=4, patch=128, batch=8, candidates=3, degrade=DAMAGE, s
 
 
 def restore_psnr() -> Recipe:
-    """The first stage: L1 against the sharpened original; may start from ``fidelity``."""
+    """Restoration, first stage: L1 against the sharpened original; may start from ``fidelity``."""
     return _regression("restore_psnr", "compact", lambda: Compact(**ARGUMENTS), ARGUMENTS, CROPS)
 
 
 def restore() -> Recipe:
-    """The second stage: L1 + features + 0.1 of the game, whose critic sees the plain original; start from the first."""
+    """Its second stage: L1 + features + 0.1 of the game, whose critic sees the plain original; start from the first."""
     return _game("restore", "compact", lambda: Compact(**ARGUMENTS), ARGUMENTS, replace(CROPS, batch=4))
 
 
 def restore_x2_psnr() -> Recipe:
-    """The first stage for twice the size, with the network that folds pixels first; may start from ``fidelity_x2``."""
+    """Restoration for twice the size, first stage; may start from ``fidelity_x2``."""
     return _regression(
         "restore_x2_psnr", "compact_x2", lambda: FoldedCompact(**FOLDED), FOLDED, replace(CROPS, scale=2)
     )
 
 
 def restore_x2() -> Recipe:
-    """The second stage for twice the size."""
+    """Its second stage."""
     crops = replace(CROPS, scale=2, batch=4)
     return _game("restore_x2", "compact_x2", lambda: FoldedCompact(**FOLDED), FOLDED, crops)
 
 
 def restore_psnr_small() -> Recipe:
-    """The first stage for a quarter of the arithmetic, in minutes."""
+    """``restore_psnr`` for a quarter of the arithmetic, in minutes."""
     crops = replace(CROPS, patch=96, batch=16)
     return replace(
         _regression("restore_psnr_small", "compact", lambda: Compact(**SMALL), SMALL, crops), steps=3000,
@@ -70,7 +70,7 @@ def restore_psnr_small() -> Recipe:
 
 
 def restore_small() -> Recipe:
-    """The second stage for that network."""
+    """``restore`` for that network."""
     crops = replace(CROPS, patch=96, batch=8)
     return replace(
         _game("restore_small", "compact", lambda: Compact(**SMALL), SMALL, crops, critic=16),

@@ -22,7 +22,7 @@ RATE = (2e-4, (0.5, 0.999))
 
 
 def siamese() -> Recipe:
-    """The article: tiles of 64, all weights 1, blank crops drawn anew, nothing but the critic says what style is."""
+    """Style as in the article: tiles of 64, all weights 1, blank crops drawn anew, the critic alone says what it is."""
     arguments = {"tile": TILE}
 
     def objective(_: None) -> Siamese:
@@ -39,7 +39,7 @@ def siamese() -> Recipe:
 
 
 def siamese_small(tiles: bool = True) -> Recipe:
-    """The article with a quarter of the widths and tiles of 32: the effect of the combo on two cores.
+    """``siamese`` with a quarter of the widths and tiles of 32: the effect of the combo on two cores.
 
     Not ``tiles``: the critic sees single tiles instead, as large as the generator's, for comparison.
     """
@@ -70,7 +70,7 @@ PAINTER = {"channels": 48, "blocks": 4, "halo": 64, "ground": 16}
 
 
 def siamese_plus() -> Recipe:
-    """Tiles that see 32 pixels of their neighbours, a spectrally normalised critic, and paint statistics (ours).
+    """``siamese`` with tiles that see 32 pixels around, a spectrally normalised critic, paint statistics (ours).
 
     What carries the style in few steps is ``Style``: painted crops approach the features of painting crops
     that are alike in colour, at two scales. The siamese critic judges the assembly, as in the article.

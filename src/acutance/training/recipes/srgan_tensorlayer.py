@@ -33,12 +33,12 @@ CROPS = PairedCrops(scale=4, patch=384, batch=16, degrade=Linear(), turn=False)
 
 
 def srgan_tensorlayer_init() -> Recipe:
-    """The first stage: 100 epochs of squared error at a fixed rate."""
+    """SRGAN as tensorlayer has it, first stage: 100 epochs of squared error at a fixed rate."""
     return _init("srgan_tensorlayer_init", FULL)
 
 
 def srgan_tensorlayer() -> Recipe:
-    """The second stage: squared error + 2e-6 of pool4 features + 1e-3 of the game."""
+    """Its second stage: squared error + 2e-6 of pool4 features + 1e-3 of the game."""
 
     def objective(features: nn.Module) -> Adversarial:
         content = Perceptual(features=features, layers=(("pool4", 1.0),), distance=mse, signed=True)

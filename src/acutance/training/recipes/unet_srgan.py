@@ -24,7 +24,7 @@ SMALL: dict[str, Any] = {"batch_norm": False, "width": 0.25}
 
 
 def unet_srgan(pixel: float = 0.0) -> Recipe:
-    """512-pixel crops without resizing, reduced to 128 as OpenCV does by default; real, fake, generator.
+    """The conditional SRGAN: 512-pixel crops, reduced to 128 as OpenCV does by default; real, fake, generator.
 
     ``pixel``: the weight of an L1 term; the source has none.
     """
