@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +18,17 @@ class Upscaler:
 
     ``model``: a built-in name, a model file or a run folder; for files made with a ``scale`` up to 2,
     ``fidelity_x2`` works for ``fidelity``. ``texture``: from 0, faithful, to 1, most texture. ``engine``:
-    auto, cpu or torch. ``precision``: auto, fp32, bf16 or, for models made fit for it, int8 (auto:
-    bf16 for 8-bit pictures where the processor has it). ``tile``: side in pixels, 0 chooses.
+    auto, cpu or torch. ``precision``: auto, fp32, bf16 or, for models made fit for it, int8 (auto: bf16 for
+    8-bit pictures where the processor has it). ``tile``: side in pixels, 0 chooses. ``back_project``:
+    iterations of correction.
+
+    For files also, as the options of ``acutance upscale``: ``scale``, ``width`` or ``height``, ``file_format``,
+    ``quality``, ``overwrite``, ``max_megapixels``. Raises ``UsageError``, and ``TypeError`` for a name it does not know.
     """
 
     def __init__(self, model: str = store.DEFAULT, *, texture: float = 0.0, **settings: Any) -> None:
-        self._pipeline = pipeline.Upscaler(
-            dial.load(str(model), texture, settings.get("scale")), pipeline.Settings(**settings)
-        )
+        chosen = _settings(settings)
+        self._pipeline = pipeline.Upscaler(dial.load(str(model), texture, chosen.scale), chosen)
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """Enlarge ``(H, W)`` or ``(H, W, C)``, C 1 to 4 (grey, grey + alpha, RGB, RGB + alpha), of uint8,
@@ -43,7 +48,7 @@ class Stylizer:
     """
 
     def __init__(self, model: str = "vangogh", **settings: Any) -> None:
-        chosen = pipeline.Settings(verb="stylize", **settings)
+        chosen = _settings({"verb": "stylize", **settings})
         self._pipeline = pipeline.Upscaler(store.load(str(model)), chosen)
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
@@ -55,6 +60,15 @@ class Stylizer:
         """Paint a picture file in bounded memory; returns what was done, ``seams`` among it. Raises
         ``AcutanceError``."""
         return self._pipeline.file(Path(source), Path(target))
+
+
+def _settings(given: dict[str, Any]) -> pipeline.Settings:
+    known = [field.name for field in fields(pipeline.Settings)]
+    for name in given:
+        if name not in known:
+            meant = difflib.get_close_matches(name, known, 1)
+            raise TypeError(f"no setting {name}" + (f", did you mean {meant[0]}?" if meant else f"; there are {known}"))
+    return pipeline.Settings(**given)
 
 
 def upscale(image: np.ndarray, model: str = store.DEFAULT) -> np.ndarray:
