@@ -23,7 +23,7 @@ class Upscaler:
     iterations of correction.
 
     For files also, as the options of ``acutance upscale``: ``scale``, ``width`` or ``height``, ``file_format``,
-    ``quality``, ``overwrite``, ``max_megapixels``. Raises ``UsageError``, and ``TypeError`` for a name it does not know.
+    ``quality``, ``overwrite``, ``max_megapixels``. Raises ``UsageError``, and ``TypeError`` for an unknown name.
     """
 
     def __init__(self, model: str = store.DEFAULT, *, texture: float = 0.0, **settings: Any) -> None:
