@@ -15,7 +15,7 @@ from acutance.errors import Interrupted, UsageError
 @click.command(short_help="Show a few seconds of a film before and after.")
 @options.film
 @click.option("--at", default="0", help="Where to look: seconds, 1:30 or 0:01:30.")
-@click.option("--seconds", default=3.0, help="How much of it.")
+@click.option("--seconds", default=3.0, help="How much of it; cut short after 30 s of work.")
 @click.option("--output", "-o", type=options.PATH, help="An .mp4; the stills lie beside it. Default: NAME_preview.mp4.")
 @options.model(default="fidelity")
 @options.texture
