@@ -48,7 +48,7 @@ def test_files_and_their_plan(tmp_path: Path, small_photo: np.ndarray) -> None:
     assert upscaler.file(source, target)["status"] == "done"
     np.testing.assert_array_equal(pyvips.Image.new_from_file(str(target)).numpy(), upscaler.array(small_photo))
     assert upscaler.file(source, target)["status"] == "kept"
-    with pytest.raises(UsageError, match="another plan"):
+    with pytest.raises(UsageError, match="made in another way"):
         Upscaler(store.load()).file(source, target)
 
 
