@@ -37,7 +37,8 @@ def test_import_show_mix_export_upscale(acutance, home, checkpoint: Path, tmp_pa
     assert sorted(p.suffix for p in (tmp_path / "mine").iterdir()) == [".graph", ".safetensors"]
     listed = acutance("models", "--json", **home).stdout.splitlines()
     names = {json.loads(line)["name"] for line in listed}
-    assert names == {"face_srgan", "fidelity", "fidelity_x2", "restore", "texture", "vangogh", "tiny-net"}
+    built_in = {"face_srgan", "fidelity", "fidelity_x2", "restore", "restore_x2", "srresnet", "texture", "vangogh"}
+    assert names == {*built_in, "tiny-net"}
 
     shown = acutance("models", "show", "tiny-net", **home).stdout
     for words in ("rrdb", "scale 4", "looks 19 pixels around", "tiny net.pth", "MIT"):

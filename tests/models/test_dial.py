@@ -26,6 +26,7 @@ def test_up_to_twice_the_size_a_sibling_does_the_work() -> None:
     assert dial.load("fidelity", scale=2.01).name == dial.load("fidelity").name == "fidelity"
     assert dial.load("fidelity", 0.5, 2).name == "fidelity with 0.5 texture"
     assert dial.load("texture", scale=2).name == "texture"
+    assert dial.load("restore", scale=1).name == "restore_x2" and dial.load("restore", scale=3).name == "restore"
 
 
 def test_a_users_own_model_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

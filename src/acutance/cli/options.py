@@ -31,7 +31,9 @@ model = partial(click.option, "--model", help="A name (see acutance models), a m
 # Enlarging
 texture = click.option("--texture", default=0.0, help="From 0, faithful, to 1, most texture (partly invented).")
 scale = click.option(
-    "--scale", type=float, help="Times as large, up to 16; default: the model's. To 2, fidelity_x2 works for fidelity."
+    "--scale",
+    type=float,
+    help="Times as large, up to 16; default: the model's. Up to 2, NAME_x2 works for fidelity and restore.",
 )
 width = click.option("--width", type=int, help="Or: exact width in pixels.")
 height = click.option("--height", type=int, help="Or: exact height in pixels.")

@@ -17,7 +17,7 @@ TEXTURED = {"fidelity": "texture"}
 """What a model becomes as the dial goes to 1: trained on from it against a critic."""
 
 
-TWICE = {"fidelity": "fidelity_x2"}
+TWICE = {"fidelity": "fidelity_x2", "restore": "restore_x2"}
 """What does the work of a model for up to twice the size: a sibling for x2, at a quarter of the arithmetic."""
 
 
