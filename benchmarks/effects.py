@@ -44,20 +44,22 @@ def main() -> None:
     parser.add_argument("--beside", nargs="*", default=[], help="other models, on the same pictures")
     given = parser.parse_args()
     facts = json.loads((given.run / "run.json").read_text())
+    recipe = find_recipe(facts["recipe"]["name"])
+    scale = recipe.data.scale
     if given.held_out:
         pack = Pack(given.bench)
-        pairs = find_recipe(facts["recipe"]["name"]).data.pairs(pack, pack.valid)
+        pairs = recipe.data.pairs(pack, pack.valid)
     else:
-        found = [load_pair(*paths, 4) for paths in find_pairs(given.bench, 4)]
+        found = [load_pair(*paths, scale) for paths in find_pairs(given.bench, scale)]
         pairs = [(pair.lr, pair.hr) for pair in found]
-    models = {"bicubic": lambda lr: upscale(lr, 4)}
+    models = {"bicubic": lambda lr: upscale(lr, scale)}
     for label, name in (("before", given.before), ("after", str(given.run)), *((n, n) for n in given.beside)):
         if name:
             models[label] = Upscaler(store.load(name), Settings()).array
     scores = {}
     for label, run in models.items():
         results = [(run(lr), hr) for lr, hr in pairs]
-        scores[label] = means([{name: score(name, r, original=hr, scale=4) for name in METRICS} for r, hr in results])
+        scores[label] = means([{name: score(name, r, original=hr, scale=scale) for name in METRICS} for r, hr in results])
     name = facts["recipe"]["name"]
     folder = RESULTS / "training"
     folder.mkdir(parents=True, exist_ok=True)
