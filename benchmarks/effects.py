@@ -59,7 +59,9 @@ def main() -> None:
     scores = {}
     for label, run in models.items():
         results = [(run(lr), hr) for lr, hr in pairs]
-        scores[label] = means([{name: score(name, r, original=hr, scale=scale) for name in METRICS} for r, hr in results])
+        scores[label] = means(
+            [{name: score(name, r, original=hr, scale=scale) for name in METRICS} for r, hr in results]
+        )
     name = facts["recipe"]["name"]
     folder = RESULTS / "training"
     folder.mkdir(parents=True, exist_ok=True)
