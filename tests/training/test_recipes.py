@@ -78,6 +78,15 @@ def test_srgan() -> None:
     assert factors == pytest.approx([1, 1, 0.1, 0.1]) and recipe.steps == 200_000
 
 
+def test_the_short_srgan_plays_the_papers_game_with_other_features() -> None:
+    recipe, paper = RECIPES["srgan_short"](), RECIPES["srgan"]()
+    objective, reference = recipe.objective(features(recipe)), paper.objective(features(paper))
+    assert recipe.arguments == paper.arguments and recipe.after == "srresnet_muon" and recipe.after in RECIPES
+    assert repr(objective.critic) == repr(reference.critic)  # type: ignore[attr-defined]
+    assert objective.game == reference.game and objective.weight == 5e-3  # type: ignore[attr-defined]
+    assert set(terms(recipe)) == {"l1", "perceptual"} and terms(recipe)["l1"][0] == 0.5  # of a range of 2
+
+
 def test_total_variation_only_in_srresnet_vgg22() -> None:
     found = terms(RECIPES["srresnet_vgg22"]())
     assert found["total_variation"][0] == 2e-8 and found["vgg22"][1].layers == (("relu2_2", 1.0),)  # type: ignore

@@ -23,6 +23,7 @@ from acutance.training.recipes.siamese import siamese, siamese_plus, siamese_sma
 from acutance.training.recipes.srgan import (
     srgan,
     srgan_mse,
+    srgan_short,
     srgan_small,
     srgan_vgg22,
     srgan_vgg34,
@@ -43,7 +44,7 @@ RECIPES = {
     for recipe in (
         compact, compact_x2, compact_int8, compact_finish, compact_x2_int8, compact_gan, compact_gan_int8,
         srresnet, srresnet_vgg22, srresnet_muon, srresnet_small,
-        srgan, srgan_mse, srgan_vgg22, srgan_vgg34, srgan_small,
+        srgan, srgan_mse, srgan_vgg22, srgan_vgg34, srgan_short, srgan_small,
         srgan_tensorlayer_init, srgan_tensorlayer, srgan_tensorlayer_small,
         esrgan_psnr, esrgan, esrgan_minc, esrgan_16, esrgan_psnr_small, esrgan_small,
         unet_srgan, unet_psnr_small, unet_srgan_small, face_srgan, face_srgan_small,
