@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from acutance.networks.siamese import SiameseCritic
 from acutance.networks.stylizer import TileUNet
 from acutance.training.batch import Batch
-from acutance.training.losses.siamese import combo, join, pull, push, split, transformation
+from acutance.training.losses.siamese import combo, join, jumps, pull, push, split, transformation
 from acutance.training.losses.style import Content, Style, sliced
 from acutance.training.objective import only
 from acutance.training.recipes import RECIPES
@@ -162,6 +162,30 @@ class Flat(nn.Module):
 
     def forward(self, x: Tensor, wanted) -> dict[str, Tensor]:
         return {name: torch.cat([x, x - x.roll(1, 3)], 1) * 10 for name in wanted}
+
+
+def test_jumps_are_those_of_the_joint_and_no_others() -> None:
+    smooth = batch(2, 64).hr
+    assert jumps(smooth).item() < 1
+    joined = smooth.clone()
+    joined[:, :, :, 32:] += 0.2
+    elsewhere = smooth.clone()
+    elsewhere[:, :, :, 24:] += 0.2
+    assert jumps(joined) > 10 and jumps(elsewhere) <= jumps(smooth)
+    assert jumps(joined.transpose(2, 3)).item() == pytest.approx(jumps(joined).item(), rel=1e-5)
+
+
+def test_the_joints_term_is_ours_and_only_of_joined_tiles() -> None:
+    article, ours = tiny().generator_loss(batch()), tiny(joints=0.5).generator_loss(batch())
+    assert set(ours.terms) - set(article.terms) == {"joints"}
+    painted = tiny().paint(batch().lr)
+    assert ours.terms["joints"].item() == pytest.approx(0.5 * jumps(painted).item(), rel=1e-5)
+    assert all(ours.terms[name].item() == article.terms[name].item() for name in article.terms)
+    assert "joints" not in tiny().describe() and tiny(joints=0.5).describe()["joints"] == 0.5
+    assert siamese_small().objective(None).joints > 0 == siamese_small(tiles=False).objective(None).joints  # type: ignore
+    assert RECIPES["siamese"]().objective(None).joints == 0  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match="joints"):
+        tiny(tiles=False, joints=0.5)
 
 
 def test_sliced_distance_sees_distributions_not_places() -> None:

@@ -23,7 +23,8 @@ class Siamese(nn.Module):
     paintings as ``hr``; ``sharp``: the photographs without grain, where the data adds any.
 
     ``tiles``: photographs are cut into four tiles, painted one by one and joined (the combo), False: painted
-    whole, for comparison. ``context``: pixels of its neighbours a tile may see. ``margin``: the length that
+    whole, for comparison. ``context``: pixels of its neighbours a tile may see. ``joints``: weight of the jumps where
+    tiles meet (ours). ``margin``: the length that
     painted pictures' vectors are pushed to. ``weights``: of length and cosine for the generator.
     ``style``: terms of (painted, paintings), ``content``: of (painted, photographs), ``identity``: of (a
     painting painted, the painting), all on [0, 1]; none in the article.
@@ -40,14 +41,18 @@ class Siamese(nn.Module):
         weights: tuple[float, float] = (1.0, 1.0),
         tiles: bool = True,
         context: int = 0,
+        joints: float = 0.0,
         style: tuple[Term, ...] = (),
         content: tuple[Term, ...] = (),
         identity: tuple[Term, ...] = (),
         optimizers: tuple[MakeOptimizer, MakeOptimizer],
     ) -> None:
         super().__init__()
+        if joints and not tiles:
+            raise ValueError(f"joints={joints}: where nothing is joined there are none")
         self.generator, self.critic = generator, critic
         self.margin, self.weights, self.tiles, self.context = margin, weights, tiles, context
+        self.joints = joints
         self.style, self.content, self.identity = style, content, identity
         self.optimizers = {"generator": optimizers[0], "critic": optimizers[1]}
         self.turns = (
@@ -71,6 +76,7 @@ class Siamese(nn.Module):
         vectors = gather(self._vectors(painted))
         cosine = losses.transformation(sources, vectors)
         terms = {"realism": self.weights[0] * losses.pull(vectors), "travel": self.weights[1] * (1 - cosine)}
+        terms |= {"joints": self.joints * losses.jumps(painted)} if self.joints else {}
         terms |= {name: weight * loss(painted, batch.hr) for name, weight, loss in self.style}
         terms |= {name: weight * loss(painted, photographs) for name, weight, loss in self.content}
         if self.identity:
@@ -105,4 +111,4 @@ class Siamese(nn.Module):
         return {
             "margin": self.margin, "weights": list(self.weights), "tiles": self.tiles, "context": self.context,
             "terms": terms, "critic": hashlib.sha256(repr(self.critic).encode()).hexdigest()[:16],
-        }  # fmt: skip
+        } | ({"joints": self.joints} if self.joints else {})  # fmt: skip

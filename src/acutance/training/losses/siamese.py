@@ -72,3 +72,24 @@ def transformation(sources: Tensor, painted: Tensor) -> Tensor:
     """
     one, other = (x - x.roll(-1, 0) for x in (sources, painted))
     return F.cosine_similarity(one, other, dim=1).mean()
+
+
+def jumps(painted: Tensor) -> Tensor:
+    """By how much steps across the two middle lines of ``(N, C, 2 S, 2 S)``, where tiles meet, exceed those elsewhere.
+
+    A step counts by its difference from the mean of the steps beside it, squared; zero where the middle has no larger
+    ones than the mean of the picture (ours).
+
+    >>> x = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    >>> x[..., 32:] += 2
+    >>> jumps(x).item() > 5, jumps(torch.arange(8.0).repeat(1, 1, 8, 1)).item()
+    (True, 0.0)
+    """
+    return _jump(painted) + _jump(painted.transpose(2, 3))
+
+
+def _jump(x: Tensor) -> Tensor:
+    steps = x[..., 1:] - x[..., :-1]
+    bends = (steps[..., 1:-1] - (steps[..., :-2] + steps[..., 2:]) / 2).square()
+    middle = x.shape[-1] // 2 - 2
+    return F.relu(bends[..., middle].mean() / bends.detach().mean().clamp_min(1e-8) - 1)
