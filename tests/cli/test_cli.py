@@ -452,3 +452,13 @@ def test_evaluate_saves_pictures_side_by_side(acutance, tmp_path: Path, small_ph
     sizes = {name: (picture.width, picture.height) for name, picture in found.items()}
     assert sizes == {"eye-generated.png": (80, 60), "eye-lr.png": (20, 15), "eye-hr.png": (80, 60),
                      "eye-bicubic.png": (80, 60)}  # fmt: skip
+
+
+def test_inputs_that_cannot_be_opened_are_named_and_counted(acutance, tmp_path: Path, picture: Path) -> None:
+    done = acutance("upscale", picture, "missing.png", "-o", "out", "--json")
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 1 and events[0]["event"] == "failed" and events[0]["input"] == "missing.png"
+    assert (events[-1]["done"], events[-1]["failed"], events[-1]["not_tried"]) == (1, 1, 0)
+    assert "1 done, 1 failed" in done.stderr
+    nothing = acutance("upscale", "missing.png", "gone.png", "-o", "out")
+    assert nothing.returncode == 2 and "no pictures found" in nothing.stderr and "--recursive" not in nothing.stderr

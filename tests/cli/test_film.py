@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -169,3 +170,27 @@ def test_memory_does_not_grow_with_the_film(tmp_path: Path) -> None:
         assert status == "0"
         peaks.append(int(peak) / 1024)
     assert peaks[1] < 1.06 * peaks[0] + 4, peaks
+
+
+def test_a_film_that_does_not_tell_its_length(acutance, tmp_path: Path) -> None:
+    """As a browser records it: nobody knows how much is left, so nobody says so."""
+    make(tmp_path / "whole.mkv", TINY)
+
+    class Pipe(io.BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+    with av.open(str(tmp_path / "whole.mkv")) as source, Pipe() as pipe:
+        with av.open(pipe, "w", format="matroska", options={"live": "1"}) as target:
+            stream = target.add_stream_from_template(source.streams.video[0])
+            for packet in source.demux(video=0):
+                if packet.dts is not None:
+                    packet.stream = stream
+                    target.mux(packet)
+        (tmp_path / "live.mkv").write_bytes(pipe.getvalue())
+    seen = acutance("preview", "live.mkv", "--json")
+    assert seen.returncode == 0, seen.stderr
+    assert json.loads(seen.stdout.splitlines()[-1])["whole_film_s"] is None and "not told" in seen.stderr
+    done = acutance("remaster", "live.mkv", "--json", "--preset", "ultrafast")
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0 and [e["total"] for e in events if e["event"] == "progress"] == [None] * 8

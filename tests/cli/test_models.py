@@ -12,6 +12,7 @@ import torch
 
 from acutance.cli import app
 from acutance.errors import AcutanceError
+from acutance.models import store
 from acutance.networks import NETWORKS
 
 
@@ -97,3 +98,10 @@ def test_a_model_card_is_shown_without_pictures(acutance) -> None:
     assert done.returncode == 0, done.stderr
     assert "# texture" in done.stdout and "Not for" in done.stdout and "| Set14, texture |" in done.stdout
     assert "<!--" not in done.stdout and "![" not in done.stdout
+
+
+def test_a_users_model_of_a_builtin_name_gets_no_card_of_ours(acutance, tmp_path: Path) -> None:
+    store.copy_files(store.load("restore"), tmp_path / "restore.safetensors")
+    ours, mine = acutance("models", "show", "restore"), acutance("models", "show", "restore.safetensors")
+    card = store.card(store.load("restore"))
+    assert card and card.strip() in ours.stdout and card.splitlines()[0] not in mine.stdout

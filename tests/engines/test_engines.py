@@ -101,3 +101,11 @@ def test_what_cannot_be_done_is_refused_with_its_reason(model) -> None:
     with pytest.raises(UsageError, match="engine is one of"):
         choose(model, "gpu", "auto", deep=False)  # type: ignore[arg-type]
     assert choose(model, "cpu", "auto", deep=True) == ("cpu", "fp32")
+
+
+def test_the_torch_engine_computes_with_cudnn_where_there_is_one(model, photo: np.ndarray) -> None:
+    """torch's own switch for its settings turns it off unless told otherwise."""
+    runner, seen = open_engine(model, (8, 8), "torch", "fp32", deep=False), []
+    runner._network.register_forward_pre_hook(lambda *_: seen.append(torch.backends.cudnn.enabled))  # type: ignore
+    next(runner.stream([photo[:8, :8]]))
+    assert seen == [True]

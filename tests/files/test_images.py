@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,8 @@ import pyvips
 from PIL import Image, ImageCms
 
 from acutance.errors import BadInput
+from acutance.files import limits, standard
+from acutance.files.images import open_picture
 from acutance.models import store
 from acutance.pipelines.upscale import Settings, Upscaler
 
@@ -155,8 +159,6 @@ def test_what_is_not_read_in_order_above_the_limit_is_unpacked_to_disk(
     upscaler, tmp_path: Path, photo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disk file is there while we work, beside the result, and gone afterwards; pixels are the same."""
-    from acutance.files import limits
-
     vips(photo[:280, :300]).pngsave(str(tmp_path / "a.png"), interlace=True)
     upscaler.file(tmp_path / "a.png", tmp_path / "b.png")
     monkeypatch.setattr(limits, "RANDOM_ACCESS_MEGAPIXELS", 0.001)
@@ -249,3 +251,81 @@ def test_settings_refuse_nonsense() -> None:
                   {"file_format": "bmp"}, {"tile": -1}):  # fmt: skip
         with pytest.raises(UsageError):
             Settings(**wrong)
+
+
+@pytest.mark.parametrize("depth", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize("bands", [3, 5])
+def test_a_band_of_data_is_not_taken_for_opacity(tmp_path: Path, depth: str, bands: int) -> None:
+    """Where the file calls its bands grey; zeros in the third would make the other two creep."""
+    image = np.random.default_rng(0).integers(1, 200, (20, 30, bands)).astype(depth)
+    image[5:15, :, 2] = 0
+    grey = "grey16" if depth == "uint16" else "b-w"
+    pyvips.Image.new_from_array(image).copy(interpretation=grey).write_to_file(str(tmp_path / "a.tif"))
+    assert pyvips.Image.new_from_file(str(tmp_path / "a.tif")).interpretation == grey
+    with open_picture(tmp_path / "a.tif", scratch=tmp_path / "b.tif") as picture:
+        np.testing.assert_array_equal(picture.rows(0, 20), image[:, :, :3])
+
+
+@pytest.mark.parametrize("space", ["lab", "labs"])
+def test_lab_becomes_srgb_of_16_bits_and_says_so(upscaler, tmp_path: Path, photo, space: str) -> None:
+    vips(photo[:40, :60].copy()).colourspace(space).write_to_file(str(tmp_path / "a.tif"))
+    result, notes = through(upscaler, tmp_path / "a.tif", tmp_path / "b.tif")
+    assert result.format == "ushort" and notes == [f"is {space.upper()}; the result is sRGB of 16 bits"]
+    assert np.abs(result.numpy().mean((0, 1)) / 257 - photo[:40, :60].mean((0, 1))).max() < 1
+
+
+def test_lab_of_8_bits_is_refused_by_its_name(upscaler, tmp_path: Path, photo) -> None:
+    vips(photo[:40, :60].copy()).colourspace("labq").write_to_file(str(tmp_path / "a.tif"))
+    with pytest.raises(BadInput, match="Lab of 8 bits"):
+        upscaler.file(tmp_path / "a.tif", tmp_path / "b.tif")
+
+
+def test_cmyk_that_is_unpacked_keeps_its_profile_until_it_is_converted(tmp_path: Path, photo, monkeypatch) -> None:
+    image = vips(photo[:40, :60].copy()).icc_transform("cmyk", input_profile="srgb", intent="relative")
+    image.jpegsave(str(tmp_path / "a.jpg"), interlace=True)
+    monkeypatch.setattr(limits, "RANDOM_ACCESS_MEGAPIXELS", 0.001)
+    seen = []
+    fit = standard._fitting
+    monkeypatch.setattr(standard, "_fitting", lambda i: seen.append(bool(i.get_typeof("icc-profile-data"))) or fit(i))
+    with open_picture(tmp_path / "a.jpg", scratch=tmp_path / "b.tif") as picture:
+        picture.rows(0, 40)
+    assert seen == [True, True]  # of the header, and of what was unpacked
+
+
+def chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+SRGB_POINTS = struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "said"),
+    [
+        ([chunk(b"cICP", bytes([9, 16, 0, 1]))], "BT.2020, PQ"),
+        ([chunk(b"cICP", bytes([1, 13, 0, 1]))], ""),
+        ([chunk(b"gAMA", struct.pack(">I", 100_000))], "gamma 1"),
+        ([chunk(b"gAMA", struct.pack(">I", 45_455)), chunk(b"cHRM", SRGB_POINTS)], ""),
+        ([chunk(b"cHRM", SRGB_POINTS[:8] + struct.pack(">6I", 68000, 32000, 26500, 69000, 15000, 6000))], "primaries"),
+        ([chunk(b"sRGB", b"\0"), chunk(b"gAMA", struct.pack(">I", 100_000))], ""),
+        ([chunk(b"gAMA", b"\0")], ""),
+    ],
+)
+def test_colours_told_by_a_png_without_a_profile_are_mentioned(
+    upscaler, tmp_path: Path, photo, chunks: list[bytes], said: str
+) -> None:
+    vips(photo[:20, :20].copy()).write_to_file(str(tmp_path / "a.png"))
+    data = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "a.png").write_bytes(data[:33] + b"".join(chunks) + data[33:])  # behind IHDR
+    _, notes = through(upscaler, tmp_path / "a.png", tmp_path / "b.png")
+    assert [said in note for note in notes] == ([True] if said else [])
+
+
+@pytest.mark.parametrize(("codes", "said"), [((9, 16), "BT.2020, PQ"), ((1, 13), "")])
+def test_colours_told_by_an_avif_without_a_profile_are_mentioned(upscaler, tmp_path, photo, codes, said: str) -> None:
+    Image.fromarray(photo[:64, :64]).save(tmp_path / "a.avif")
+    data = (tmp_path / "a.avif").read_bytes()
+    at = data.index(b"colrnclx") + 8
+    (tmp_path / "a.avif").write_bytes(data[:at] + struct.pack(">HH", *codes) + data[at + 4 :])
+    _, notes = through(upscaler, tmp_path / "a.avif", tmp_path / "b.png")
+    assert [said in note for note in notes] == ([True] if said else [])

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import acutance
-from acutance.errors import BadInput, Interrupted, OverLimit, UsageError
+from acutance.errors import BadInput, Interrupted, OverLimit, ResourceError, UsageError
 from acutance.models import store
 from acutance.models.model import Geometry
 from acutance.pipelines.journal import NAME, Journal
@@ -168,6 +168,25 @@ def test_a_second_run_keeps_what_the_same_plan_made(tmp_path: Path, model, small
     write(source, small_photo[::-1].copy())
     with pytest.raises(UsageError, match="--overwrite"):
         Upscaler(model, Settings(scale=2)).file(source, target)
+
+
+def test_what_came_to_lie_there_meanwhile_is_not_replaced(tmp_path: Path, model, small_photo: np.ndarray) -> None:
+    source, target = write(tmp_path / "a.png", small_photo), tmp_path / "b.png"
+
+    def save(_: dict) -> None:
+        target.write_text("a letter")
+
+    with pytest.raises(UsageError, match="--overwrite"):
+        Upscaler(model).file(source, target, on_event=save)
+    assert target.read_text() == "a letter" and stray_files(tmp_path) == []
+    assert Upscaler(model, Settings(overwrite=True)).file(source, target, on_event=save)["status"] == "done"
+
+
+@pytest.mark.parametrize("scale", [4, 16])
+def test_a_folder_that_is_not_there_is_an_error_of_ours(tmp_path: Path, model, small_photo, scale: int) -> None:
+    source = write(tmp_path / "a.png", small_photo[:8, :8].copy())
+    with pytest.raises(ResourceError, match="nowhere"):
+        Upscaler(model, Settings(scale=scale)).file(source, tmp_path / "nowhere" / "b.png")
 
 
 def test_the_same_plan_gives_the_same_bytes(tmp_path: Path, model, small_photo: np.ndarray) -> None:

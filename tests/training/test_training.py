@@ -459,3 +459,10 @@ def test_the_schedule_is_continuous() -> None:
     factors = [schedule.factor(step, 100) for step in range(100)]
     assert max(abs(a - b) for a, b in itertools.pairwise(factors)) <= 0.1001
     assert schedule.constant_until(100) == 70 and factors[69] == 1.0 and factors[-1] < 0.04
+
+
+def test_training_computes_with_cudnn_where_there_is_one(dataset: Path, tmp_path: Path) -> None:
+    seen = set()
+    train(tiny(), data=dataset, out=tmp_path / "run", steps=2,
+          on_event=lambda _: seen.add((torch.backends.cudnn.enabled, torch.backends.cudnn.deterministic)))  # fmt: skip
+    assert seen == {(True, True)}

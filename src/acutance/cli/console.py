@@ -61,21 +61,27 @@ class Progress:
         self.live = sys.stderr is not None and sys.stderr.isatty()
         self.drawn = 0.0
 
-    def show(self, share: float, text: str, eta_s: float | None = None) -> None:
-        """Draw ``share`` in [0, 1], a text and the seconds left; at most ten times a second."""
-        if not self.live or (time.monotonic() - self.drawn < 0.1 and share < 1):
+    def show(self, share: float | None, text: str, eta_s: float | None = None) -> None:
+        """Draw ``share`` in [0, 1], ``None`` if unknown, a text and the seconds left; at most ten times a second."""
+        if not self.live or (time.monotonic() - self.drawn < 0.1 and (share is None or share < 1)):
             return
         self.drawn = time.monotonic()
-        width = 24
-        filled = round(min(max(share, 0), 1) * width)
-        left = f"  {clock(eta_s)} left" if eta_s is not None else ""
-        line = f"[{'#' * filled}{'.' * (width - filled)}] {share:4.0%}{left}  {text}"
+        line = text if share is None else f"{_bar(share)}{'' if eta_s is None else f'  {clock(eta_s)} left'}  {text}"
         print(f"\r\x1b[2K{line[: os.get_terminal_size(2).columns - 1]}", end="", file=sys.stderr, flush=True)
 
     def clear(self) -> None:
         """Remove the line, so that other text can be printed."""
         if self.live:
             print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
+
+
+def _bar(share: float, width: int = 24) -> str:
+    """
+    >>> _bar(0.5, 4)
+    '[##..]  50%'
+    """
+    filled = round(min(max(share, 0), 1) * width)
+    return f"[{'#' * filled}{'.' * (width - filled)}] {share:4.0%}"
 
 
 def clock(seconds: float) -> str:

@@ -81,7 +81,7 @@ def show(name: str, json: bool) -> None:
     from acutance.models import store
 
     model = store.load(name)
-    card = store.card(model.name)
+    card = store.card(model)
     if json:
         facts = {"network": model.network, "arguments": model.arguments, "parameters": model.parameters}
         console.emit({"event": "model", "name": model.name, "path": str(model.path), "sha256": model.sha256, **facts,
@@ -174,6 +174,7 @@ def import_(file: Path, output: Path | None, name: str | None, licence: str, ove
         raise UsageError("give one of --name and -o; the model is called as its file")
     if importlib.util.find_spec("torch") is None:
         raise UsageError('importing needs torch; install it with: pip install "acutance[train]"')
+    from acutance.files.weights import sha256
     from acutance.models.foreign import read_foreign
     from acutance.training.export import export_model
 
@@ -183,7 +184,7 @@ def import_(file: Path, output: Path | None, name: str | None, licence: str, ove
     target = _target(output or store.models_folder() / f"{called}{SUFFIX}", overwrite)
     found = read_foreign(file)
     receipt = {
-        "about": f"imported from {file.name}", "source": file.name, "source_sha256": store.sha256(file),
+        "about": f"imported from {file.name}", "source": file.name, "source_sha256": sha256(file),
         "licence": licence,
     }  # fmt: skip
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -104,6 +104,6 @@ def _run(
     cut = f" of {facts['of']}, cut short for time" if facts["frames"] < facts["of"] else ""
     console.say(f"{facts['output']}  {facts['frames']} frames{cut}  {console.clock(facts['seconds'])}")
     console.say(f"{facts['sheet']}  stills; left bicubic, right the model")
-    console.say(
-        f"the whole film to {facts['size'][0]}x{facts['size'][1]}: about {console.clock(facts['whole_film_s'])}"
-    )
+    whole = facts["whole_film_s"]
+    estimate = f"about {console.clock(whole)}" if whole is not None else "nobody knows; its length is not told"
+    console.say(f"the whole film to {facts['size'][0]}x{facts['size'][1]}: {estimate}")

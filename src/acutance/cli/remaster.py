@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,10 @@ from acutance.errors import Interrupted, UsageError
 @options.scale
 @options.width
 @options.height
-@click.option("--codec", help="h264, h265, av1, ffv1 (lossless) or prores; default: h264, or h265 for 10 bits.")
+@click.option(
+    "--codec",
+    help="h264, h265, av1, ffv1 (lossless) or prores; default: h264, h265 for 10 bits or large results, av1 in .webm.",
+)
 @click.option("--crf", type=int, help="Quality, lower is better; default 17 (h264), 20 (h265).")
 @click.option("--preset", help="The encoder's speed; default: medium.")
 @options.deinterlace
@@ -143,16 +145,16 @@ class _Report:
         if self.json:
             console.emit(event)
         if event["event"] == "progress":
-            rate = event["rate"]
-            text = f"{event['done']}/{event['total']} frames, {rate:.2g} a second"
-            self.progress.show(event["done"] / event["total"], text, (event["total"] - event["done"]) / rate)
+            done, total, rate = event["done"], event["total"], event["rate"]
+            text = f"{done}/{total or '?'} frames, {rate:.2g} a second"
+            self.progress.show(total and done / total, text, total and (total - done) / rate)
         elif event["event"] == "plan":
             name = Path(event["input"]).name
             console.say(f"{name}: to {event['width']}x{event['height']}, {event['codec']} {event['pixel_format']}, "
                         f"{event['frames'] or 'unknown'} frames")  # fmt: skip
             for note in event["notes"]:
                 console.say(f"  note: {note}")
-            self.begin, self.told = time.monotonic(), set(event["notes"])
+            self.told = set(event["notes"])
 
     def close(self, facts: dict[str, Any]) -> None:
         """The last lines: the result, what else is to be said, and the damage."""

@@ -101,10 +101,10 @@ def run(
     upscaler = Upscaler(model, settings)
     jobs, left, unopened = plan_jobs(list(inputs), output, settings, model, recursive)
     report = _Report(json)
-    for problem in unopened:
-        report.failure(problem)
+    for path, problem in unopened:
+        report.failure(path, problem)
     if not jobs:
-        raise UsageError("no pictures found" + ("" if recursive else "; subfolders need --recursive"))
+        raise UsageError("no pictures found" + ("; subfolders need --recursive" if left.folders else ""))
     with console.stoppable() as stopped:
         try:
             debug = "--debug" in sys.argv
@@ -112,7 +112,7 @@ def run(
         except Interrupted as error:
             report.progress.clear()
             raise Interrupted(str(error), stopped() or 2) from None
-    report.close(summary, left, len(jobs))
+    report.close(summary, left, len(jobs), len(unopened))
     return summary.exit_code or int(bool(unopened))
 
 
@@ -145,16 +145,17 @@ class _Report:
         elif event["event"] == "failed":
             console.say(f"acutance: {event['error']}")
 
-    def failure(self, error: AcutanceError) -> None:
+    def failure(self, path: Path, error: AcutanceError) -> None:
         """Something that could not even be opened."""
         if self.json:
-            console.emit({"event": "failed", "kind": error.kind, "exit_code": error.exit_code, "error": str(error)})
+            console.emit({"event": "failed", "input": str(path), "kind": error.kind, "exit_code": error.exit_code,
+                          "error": str(error)})  # fmt: skip
         console.fail(error)
 
-    def close(self, summary: Any, left: Any, jobs: int) -> None:
+    def close(self, summary: Any, left: Any, jobs: int, unopened: int) -> None:
         """The summary line of a batch."""
-        failed = len(summary.failed)
-        never = jobs - summary.done - summary.kept - failed
+        failed = len(summary.failed) + unopened
+        never = jobs - summary.done - summary.kept - len(summary.failed)
         if self.json:
             console.emit({"event": "summary", "done": summary.done, "kept": summary.kept, "failed": failed,
                           "not_tried": never, "other_files": left.files, "results": left.results,
@@ -162,7 +163,7 @@ class _Report:
         alone = [f"{left.results} results of earlier commands"] if left.results else []
         alone += [f"{left.files} other files"] if left.files else []
         alone += [f"{left.folders} subfolders (--recursive takes them in)"] if left.folders else []
-        if jobs == 1 and not summary.kept and not alone:
+        if jobs + unopened == 1 and not summary.kept and not alone:
             return
         parts = [f"{summary.done} done"]
         parts += [f"{summary.kept} already there"] if summary.kept else []

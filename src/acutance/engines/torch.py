@@ -82,7 +82,7 @@ class TorchEngine:
         x = x[None] if self.deep else x.permute(2, 0, 1)[None].float() / 255
         x = x.contiguous(memory_format=torch.channels_last)
         with (
-            torch.backends.cudnn.flags(allow_tf32=precision != "fp32"),
+            torch.backends.cudnn.flags(enabled=True, allow_tf32=precision != "fp32"),
             torch.inference_mode(),
             torch.autocast(self._device.type, torch.bfloat16, enabled=precision == "bf16"),
         ):

@@ -143,6 +143,8 @@ def _unreadable(path: Path, error: pyvips.Error) -> BadInput:
     text = reason(error)
     if "HEVC" in error.detail:
         return BadInput(f"{path}: is HEIC, which this libvips cannot decode; convert it to JPEG or PNG first")
+    if "labq" in error.detail:
+        return BadInput(f"{path}: is Lab of 8 bits, which this libvips cannot read; convert it to RGB or 16-bit Lab")
     if any(
         word in error.detail.lower() for word in ("truncated", "premature", "out of data", "ended", "eof", "end of")
     ):
@@ -192,7 +194,7 @@ def _unpacked(path: Path, header: VipsImage, scratch: Path) -> Iterator[VipsImag
     try:
         with open(copy, "xb+") as file:
             target = pyvips.Target.new_to_descriptor(file.fileno())
-            decoded.tiffsave_target(target, bigtiff=True, tile=True, tile_width=256, tile_height=256, keep="none")
+            decoded.tiffsave_target(target, bigtiff=True, tile=True, tile_width=256, tile_height=256, keep="icc")
     except OSError as error:
         raise resource_error(error, copy) from error
     except pyvips.Error as error:

@@ -7,6 +7,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
+from acutance.files.colour_tags import unlike_srgb
 from acutance.files.vips import VipsImage
 
 Fields = dict[str, tuple[Any, Any]]
@@ -85,6 +86,8 @@ def notes(path: Path, image: VipsImage) -> list[str]:
         said.append("carries an HDR gain map, which is not kept")
     if any(_garbled_text(name, image) for name in image.get_fields()):
         said.append("carries PNG text beyond ASCII, which is not kept")
+    if not image.get_typeof("icc-profile-data") and (colours := unlike_srgb(path, image.get("vips-loader"))):
+        said.append(f"tells its colours without a profile ({colours}), which is not kept; they will look different")
     if "tiff" in image.get("vips-loader") and tiff_tags(path) & TIFF_EXIF:
         said.append("carries EXIF in TIFF form, which is not kept (profile and XMP are)")
     return said

@@ -19,19 +19,25 @@ BLEED_SIGMA = 4.0  # pixels that colour creeps under transparent ones
 def standard(image: VipsImage, orientation: int) -> VipsImage:
     """``image`` upright, in standard bands and depth, with colour under its transparent pixels."""
     image = _fitting(_upright(image, orientation))
-    return bled(image) if image.hasalpha() else image
+    return bled(image) if _has_opacity(image) else image
 
 
 def notes(image: VipsImage) -> list[str]:
     """What ``standard`` changes of ``image`` that the user should know."""
     said = []
     if image.interpretation in FOREIGN:
-        said.append(f"is {image.interpretation.upper()}; the result is sRGB")
-    if image.format in WIDE:
+        depth = "" if image.format == "uchar" else " of 16 bits"
+        said.append(f"is {image.interpretation.upper()}; the result is sRGB{depth}")
+    elif image.format in WIDE:
         said.append(f"has {WIDE[image.format][0]} samples; the result has 16 bits")
     if image.bands > 4 and image.interpretation not in FOREIGN:
         said.append(f"has {image.bands} bands; the first three are used")
     return said
+
+
+def _has_opacity(image: VipsImage) -> bool:
+    """As everywhere here: the second band of two, the fourth of four, whatever the file calls them."""
+    return image.bands in (2, 4)
 
 
 def _upright(image: VipsImage, orientation: int) -> VipsImage:
@@ -49,7 +55,7 @@ def _fitting(image: VipsImage) -> VipsImage:
         depth = 16 if deep else 8
         image = image.icc_transform("srgb", embedded=True, input_profile="cmyk", intent="relative", depth=depth)
     elif image.interpretation in FOREIGN:
-        image = image.colourspace("rgb16" if image.format == "ushort" else "srgb")
+        image = image.colourspace("rgb16" if deep else "srgb")
     if image.format in WIDE:
         image = (image / WIDE[image.format][1] * 65535).rint().cast("ushort")
         image = image.copy(interpretation="grey16" if image.bands <= 2 else "rgb16")
@@ -76,7 +82,7 @@ def bled(image: VipsImage) -> VipsImage:
 
 def reduced(image: VipsImage, width: int, height: int) -> VipsImage:
     """Antialiased reduction to exactly ``width`` x ``height`` (Lanczos, three lobes)."""
-    depth, alpha = image.format, image.hasalpha()
+    depth, alpha = image.format, _has_opacity(image)
     peak = {"uchar": 255, "ushort": 65535}.get(depth, 1)
     if alpha:
         image = image.premultiply(max_alpha=peak)

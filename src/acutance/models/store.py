@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 from pathlib import Path
 
 from acutance.errors import BadModel, UsageError
@@ -69,10 +68,12 @@ def load(name: str = DEFAULT) -> Model:
     return read_model(find(name))
 
 
-def card(name: str) -> str:
-    """The model card of a built-in model (Markdown without its pictures), or an empty string."""
-    path = CARDS / f"{Path(name).name}.md"
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
+def card(model: Model) -> str:
+    """The model card of a built-in model (Markdown without its pictures), or an empty string: another may be called
+    the same."""
+    path = CARDS / f"{model.name}.md"
+    known = model.path.parent == BUILTIN and path.is_file()
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if known else []
     return "".join(line for line in lines if not line.startswith(("<!--", "![")))
 
 
@@ -96,9 +97,3 @@ def copy_graph(model: Model, folder: Path) -> Path:
     with atomic_path(target) as temporary:
         temporary.write_bytes(data)
     return target
-
-
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -17,6 +17,7 @@ from acutance.pipelines.journal import Journal
 from acutance.pipelines.settings import Settings
 from acutance.pipelines.upscale import Event, Upscaler
 
+Unopened = tuple[Path, AcutanceError]  # an input and why nothing comes of it
 READABLE = {*limits.SUFFIX_FORMATS, ".gif", ".heic", ".heif"}
 
 
@@ -58,7 +59,7 @@ class Summary:
 
 def plan_jobs(
     inputs: list[Path], output: Path | None, settings: Settings, model: Model, recursive: bool
-) -> tuple[list[Job], LeftAlone, list[AcutanceError]]:
+) -> tuple[list[Job], LeftAlone, list[Unopened]]:
     """The jobs of a command, what of its folders is left alone, and what cannot be opened.
 
     A file goes to ``NAME_x4.EXT`` (painted: ``NAME_MODEL.EXT``) beside it, or to ``output`` (a file name, or
@@ -68,7 +69,7 @@ def plan_jobs(
     ending = f"_{model.name}" if settings.verb == "stylize" else label(settings, model.geometry.scale)
     jobs: list[Job] = []
     left = LeftAlone()
-    unopened: list[AcutanceError] = []
+    unopened: list[Unopened] = []
     as_file = output is not None and _names_a_file(output)
     if as_file and (len(inputs) > 1 or inputs[0].is_dir()):
         raise UsageError(f"{output}: is a file name, but several pictures may come; name a folder with -o")
@@ -76,7 +77,7 @@ def plan_jobs(
         if problem := _problem(given):
             if len(inputs) == 1:
                 raise problem
-            unopened.append(problem)
+            unopened.append((given, problem))
             continue
         if given.is_dir():
             whole = given.resolve()
@@ -139,16 +140,13 @@ def _suffix(source: Path, settings: Settings) -> str:
     return source.suffix if source.suffix.lower() in limits.SUFFIX_FORMATS else ".png"
 
 
-def _pictures(
-    folder: Path, recursive: bool, apart_from: Path, left: LeftAlone, unopened: list[AcutanceError]
-) -> list[Path]:
+def _pictures(folder: Path, recursive: bool, apart_from: Path, left: LeftAlone, unopened: list[Unopened]) -> list[Path]:
     """Pictures below ``folder``, sorted; others are counted, hidden ones passed over."""
     files: list[Path] = []
 
     def unlisted(error: OSError) -> None:
-        unopened.append(
-            ResourceError(f"{error.filename}: cannot be listed ({error.strerror}); give yourself permission")
-        )
+        text = f"{error.filename}: cannot be listed ({error.strerror}); give yourself permission"
+        unopened.append((Path(error.filename), ResourceError(text)))
 
     inside = apart_from.resolve()
     for place, folders, names in os.walk(folder, onerror=unlisted):

@@ -49,8 +49,8 @@ def preview(
     """Write ``clip`` (MP4) and the sheet of stills beside it (JPEG): left bicubic, right what remaster makes.
 
     Shown are ``seconds`` from ``at``, a cut-out of ``AREA`` pixels. Returns what was made and how long the whole
-    film would take. Files that are there are replaced if their name is a preview's, or ``settings.overwrite``.
-    Raises an ``AcutanceError``.
+    film would take, ``None`` if it does not tell its length. Files that are there are replaced if their name is a
+    preview's, or ``settings.overwrite``. Raises an ``AcutanceError``.
     """
     begin = time.perf_counter()
     sheet = clip.with_suffix(".jpg")
@@ -87,8 +87,8 @@ def preview(
     return {
         "input": str(source), "output": str(clip), "sheet": str(sheet), "frames": count,
         "of": expected if cut_short else count, "region": list(region),
-        "seconds": round(spent, 3), "whole_film_s": round(spent / count * share * film.frames, 1),
-        "size": list(size),
+        "seconds": round(spent, 3), "size": list(size),
+        "whole_film_s": round(spent / count * share * film.frames, 1) if film.frames else None,
     }  # fmt: skip
 
 

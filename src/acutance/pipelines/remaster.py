@@ -213,10 +213,10 @@ class _Maker:
 
     def _report(self) -> None:
         self.made += 1
-        now = self.made - self.before
+        now, known = self.made - self.before, self.project.frames
         self.on_event({
             "event": "progress", "input": str(self.project.film.path), "done": self.made,
-            "total": max(self.project.frames, self.made), "rate": now / max(time.monotonic() - self.begin, 1e-6),
+            "total": max(known, self.made) if known else None, "rate": now / max(time.monotonic() - self.begin, 1e-6),
         })  # fmt: skip
 
     def _findings(self, counts: list[int], pts: list[int]) -> dict[str, Any]:

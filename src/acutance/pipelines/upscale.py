@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import math
 import time
 from collections.abc import Callable, Iterable
@@ -17,7 +16,7 @@ from acutance import engines
 from acutance.engines import Engine
 from acutance.errors import UsageError
 from acutance.files import images, limits, standard, writing
-from acutance.files.atomic import sweep, temporary_beside
+from acutance.files.atomic import resource_error, sweep, temporary_beside
 from acutance.imaging.tiling import Grid, ceil_to, plan_grid
 from acutance.models.model import Model
 from acutance.pipelines.journal import TAKEN, Journal
@@ -140,22 +139,37 @@ class Upscaler:
                 "input": str(source), "output": str(target), "width": size[0], "height": size[1],
                 "plan": plan.sha256, "model": self.model.name, "engine": plan.engine, "precision": plan.precision,
             }  # fmt: skip
-            if not self.settings.overwrite and target.exists():
-                if journal.holds(target, unit):
-                    return {"status": "kept", **facts}
-                raise UsageError(f"{target}: {TAKEN}")
+            if self._kept(target, journal, unit):
+                return {"status": "kept", **facts}
             notes = [
                 *picture.notes,
                 *writing.losses(plan.file_format, picture.bands, np.dtype(picture.depth), picture.fields),
             ]
             limits.check_output_size(target, plan.file_format, *size)
             beside = {"source": source.name} if source.resolve().parent == target.resolve().parent else {}
-            commit = functools.partial(journal.commit, target.name, unit, **beside)
-            found = self._run(picture, target, plan, grids, _reporter(on_event, source, grids), cancelled, commit)
+
+            def commit(size: int) -> None:
+                self._kept(target, journal, unit)  # what came to lie there since the start is not replaced unasked
+                journal.commit(target.name, unit, size, **beside)
+
+            try:
+                found = self._run(picture, target, plan, grids, _reporter(on_event, source, grids), cancelled, commit)
+            except BrokenPipeError:  # of the one who reads the events
+                raise
+            except OSError as error:
+                raise resource_error(error, target) from error
             notes += self._redone()
         facts |= {} if found is None else {"seams": round(found, 4)}
         seconds = round(time.perf_counter() - begin, 3)
         return {"status": "done", **facts, "seconds": seconds, "notes": notes}
+
+    def _kept(self, target: Path, journal: Journal, unit: str) -> bool:
+        """Whether this very plan made what is there. Raises ``UsageError`` for what may not be replaced."""
+        if self.settings.overwrite or not target.exists():
+            return False
+        if journal.holds(target, unit):
+            return True
+        raise UsageError(f"{target}: {TAKEN}")
 
     def _plan(
         self, picture: images.Picture, source: Path, file_format: str

@@ -60,7 +60,7 @@ def train(
     """
     steps = steps or recipe.steps
     target = choose_device(device)
-    with torch.backends.cudnn.flags(deterministic=True, allow_tf32=False), parallel.joined(target):
+    with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False), parallel.joined(target):
         if not parallel.leads():
             on_event = _silent
         _check_shares(recipe)
