@@ -38,7 +38,7 @@ def test_the_built_in_model_carries_its_receipt() -> None:
     assert model.parameters <= 1_300_000 and model.geometry.scale == 4
     assert {"recipe", "data", "steps", "seed", "versions", "commit", "measured"} <= model.receipt.keys()
     assert model.receipt["steps"] >= 2500 and model.receipt["start"] == "fidelity"
-    assert "31,671 steps" in store.card("fidelity")  # those before, which this receipt does not hold
+    assert "31,671 steps" in store.card(store.load("fidelity"))  # those before, which this receipt does not hold
 
 
 @pytest.mark.parametrize("share", [0.0, 0.00001, 0.001, 0.5, 0.999])
