@@ -5,6 +5,7 @@ Usage: python benchmarks/combo.py PHOTOGRAPHS PAINTINGS --out FOLDER [--steps 20
 All runs see the same number of pictures: with the combo and the term for the jumps where tiles meet, with the combo as
 in the article, and without. Then held-out photographs are painted tile by tile, joined without any overlap, and the
 seam ratio is measured; also over all neighbours, where what these networks do every 8 pixels anyway hides part of it.
+How far the painted are from the photographs is stored too: faint paint would have faint seams.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from statistics import fmean
 
+import numpy as np
 from common import store
 from safetensors.torch import load_file
 
@@ -44,7 +46,7 @@ def main() -> None:
     given = parser.parse_args()
     pack = Pack(given.photographs)
     pictures = [picture for picture, _ in siamese_small().data.pairs(pack, pack.valid[:PHOTOGRAPHS])]
-    found = {}
+    found, strength = {}, {}
     for name, small in RUNS.items():
         recipe = replace(small, valid_every=10**9)
         run = given.out / name.replace(" ", "-")
@@ -52,12 +54,21 @@ def main() -> None:
               on_event=partial(print, flush=True))  # fmt: skip
         network = TileUNet(**recipe.arguments)
         network.load_state_dict(load_file(checkpoint.checkpoints(run)[-1] / "average.safetensors"))
-        found[name] = [seams_at(laid(network.eval(), picture), network.tile) for picture in pictures]
+        painted = [laid(network.eval(), picture) for picture in pictures]
+        found[name] = [seams_at(one, network.tile) for one in painted]
+        strength[name] = fmean(difference(one, picture) for one, picture in zip(painted, pictures, strict=True))
     found["photographs"] = [seams_at(picture, recipe.arguments["tile"]) for picture in pictures]
     ratio = {name: fmean(one.ratio for one in seams) for name, seams in found.items()}
     plain = {name: fmean(one.plain for one in seams) for name, seams in found.items()}
-    store("combo", {"steps": given.steps, "photographs": len(pictures), "seam ratio": ratio, **excess(ratio),
+    store("combo", {"steps": given.steps, "photographs": len(pictures), "mean levels from the photograph": strength,
+                    "seam ratio": ratio, **excess(ratio),
                     "beside all neighbours": {"seam ratio": plain, **excess(plain)}})  # fmt: skip
+
+
+def difference(painted: np.ndarray, picture: np.ndarray) -> float:
+    """Mean absolute difference in levels of 255, of what both show."""
+    height, width = painted.shape[:2]
+    return float(np.abs(painted.astype(float) - np.asarray(picture)[:height, :width]).mean())
 
 
 def excess(ratio: dict[str, float]) -> dict[str, float]:
