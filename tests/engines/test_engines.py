@@ -109,3 +109,13 @@ def test_the_torch_engine_computes_with_cudnn_where_there_is_one(model, photo: n
     runner._network.register_forward_pre_hook(lambda *_: seen.append(torch.backends.cudnn.enabled))  # type: ignore
     next(runner.stream([photo[:8, :8]]))
     assert seen == [True]
+
+
+def test_a_full_gpu_asks_for_smaller_tiles(model, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    runner = open_engine(model, (8, 8), "torch", "fp32", deep=False)
+    monkeypatch.setattr(runner, "_run", full)
+    with pytest.raises(MemoryError):
+        next(runner.stream([photo[:8, :8]]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import fields
 
 import pytest
@@ -169,3 +170,23 @@ def test_restoration_sees_a_sharpened_target_and_its_critic_a_plain_one() -> Non
     objective.generator_loss(batch)  # type: ignore[attr-defined]
     objective.critic_loss(batch)  # type: ignore[attr-defined]
     assert seen[0] is sharp and any(x is hr for x in seen[1:]) and not any(x is sharp for x in seen[1:])
+
+
+@pytest.mark.parametrize(
+    "name", ["siamese_plus", "restore_small", "face_srgan_small", "unet_srgan_small", "esrgan_small"]
+)
+def test_nothing_is_left_on_another_device(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shapes alone, on a device without memory: what stayed on the CPU would not fit there."""
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # it knows no such device
+    recipe = RECIPES[name]()
+    network = features(recipe)
+    objective = recipe.objective(network and network.to("meta"))
+    objective.to("meta")  # type: ignore[attr-defined]
+    side = next(getattr(recipe.data, key) for key in ("patch", "size", "side") if hasattr(recipe.data, key))
+    hr = torch.rand(4, 3, side, side, device="meta")
+    lr = torch.rand(4, 3, side // recipe.data.scale, side // recipe.data.scale, device="meta")
+    batch = Batch(lr=lr, hr=hr, sharp=lr if hasattr(recipe.data, "ground") else None)
+    for turn in objective.turns:  # type: ignore[attr-defined]
+        losses = turn.loss(batch)
+        sum(losses.terms.values()).backward()
+        assert {loss.device.type for loss in losses.terms.values()} == {"meta"}

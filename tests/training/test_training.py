@@ -23,13 +23,14 @@ from faults import Killed, killing_at
 from safetensors.torch import load_file
 from tiny_recipe import tiny, tiny_gan, tiny_norms
 
-from acutance.errors import AcutanceError, BadInput, BadModel, DiskFull, Interrupted, UsageError
+from acutance.errors import AcutanceError, BadInput, BadModel, DiskFull, Interrupted, ResourceError, UsageError
 from acutance.imaging.bicubic import downscale
 from acutance.measuring.metrics.psnr import psnr_y
 from acutance.models.model import read_facts
 from acutance.networks.compact import Compact
 from acutance.training import checkpoint
 from acutance.training.data import PairedCrops, batches
+from acutance.training.devices import choose_device, in_bf16
 from acutance.training.log import metrics
 from acutance.training.loop import train
 from acutance.training.objective import Losses
@@ -466,3 +467,40 @@ def test_training_computes_with_cudnn_where_there_is_one(dataset: Path, tmp_path
     train(tiny(), data=dataset, out=tmp_path / "run", steps=2,
           on_event=lambda _: seen.add((torch.backends.cudnn.enabled, torch.backends.cudnn.deterministic)))  # fmt: skip
     assert seen == {(True, True)}
+
+
+def test_a_full_gpu_is_no_bug_of_ours(dataset: Path, tmp_path: Path) -> None:
+    def full(_: dict) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(ResourceError, match="GPU's memory is full with batches of 4"):
+        train(tiny(), data=dataset, out=tmp_path / "run", steps=2, on_event=full)
+
+
+def test_a_gpu_that_only_imitates_bf16_computes_in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    for has in (True, False):
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation, has=has: has)
+        assert in_bf16(tiny(), torch.device("cuda")) is has and in_bf16(tiny(), torch.device("cpu"))
+        assert not in_bf16(dataclasses.replace(tiny(), bf16=False), torch.device("cuda"))
+
+
+def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert choose_device("auto").type == "cuda"
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    assert choose_device("cpu").type == "cpu"
+    with pytest.raises(UsageError, match="2 processes, but GPUs: 1"):
+        choose_device("auto")
+
+
+def test_the_state_of_an_optimizer_keeps_its_layout() -> None:
+    layer = torch.nn.Conv2d(4, 4, 3).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    first, again = (torch.optim.Adam(layer.parameters()) for _ in range(2))
+    layer(torch.rand(1, 4, 8, 8)).sum().backward()
+    first.step()
+    tensors = {k: v.contiguous() for k, v in checkpoint.optimizer_tensors(first).items()}
+    checkpoint.restore_optimizer(again, tensors)
+    mine, theirs = again.state[layer.weight]["exp_avg"], first.state[layer.weight]["exp_avg"]
+    assert torch.equal(mine, theirs) and mine.stride() == layer.weight.stride()

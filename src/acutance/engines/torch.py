@@ -16,14 +16,19 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def settle(precision: str, deep: bool) -> str:
-    """The precision ``auto`` means here: bf16 for 8-bit pictures on CUDA, else fp32."""
-    if importlib.util.find_spec("torch") is None:
-        raise UsageError('the torch engine needs torch; install it with: pip install "acutance[train]"')
+def has_bf16() -> bool:
+    """Whether there is a GPU that multiplies in bf16; older ones imitate it."""
     import torch
 
+    return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def settle(precision: str, deep: bool) -> str:
+    """The precision ``auto`` means here: bf16 for 8-bit pictures on a GPU that has it, else fp32."""
+    if importlib.util.find_spec("torch") is None:
+        raise UsageError('the torch engine needs torch; install it with: pip install "acutance[train]"')
     if precision == "auto":
-        return "bf16" if torch.cuda.is_available() and not deep else "fp32"
+        return "bf16" if not deep and has_bf16() else "fp32"
     return precision
 
 
@@ -65,7 +70,10 @@ class TorchEngine:
     def stream(self, tiles: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """See ``engines.Engine.stream``."""
         for index, tile in enumerate(tiles):
-            result = self._run(tile, self.precision)
+            try:
+                result = self._run(tile, self.precision)
+            except self._torch.OutOfMemoryError as error:  # as on the CPU, where a smaller tile helps too
+                raise MemoryError(str(error)) from error
             check_output(self.model, self.tile, tuple(result.shape[1:]))
             if not bool(result.isfinite().all()):
                 result = self._run(tile, "fp32")

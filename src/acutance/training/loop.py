@@ -18,6 +18,7 @@ from acutance.measuring.pairs import find_pairs
 from acutance.training import checkpoint, parallel
 from acutance.training.batch import Batch
 from acutance.training.data import batches
+from acutance.training.devices import choose_device, enough_memory, in_bf16
 from acutance.training.export import export_run
 from acutance.training.features import digest, load_features
 from acutance.training.log import Event, Log
@@ -60,7 +61,8 @@ def train(
     """
     steps = steps or recipe.steps
     target = choose_device(device)
-    with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False), parallel.joined(target):
+    exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
+    with exact, parallel.joined(target), enough_memory(recipe):
         if not parallel.leads():
             on_event = _silent
         _check_shares(recipe)
@@ -71,7 +73,7 @@ def train(
             find_pairs(bench, recipe.data.scale)
         network = _features(recipe, features, Terms(option="ACUTANCE_WEIGHTS", on_event=on_event, cancelled=cancelled))
         torch.manual_seed(seed)
-        state = build(recipe, network, target)
+        state = build(recipe, network and network.to(target), target)
         check_network(recipe, state.objective.generator)
         if start is not None and not any(checkpoint.damage(c) is None for c in checkpoint.checkpoints(out)):
             load_start(start, state)
@@ -156,15 +158,6 @@ def _run(
             raise Interrupted(f"stopped at step {state.step}; run the same command again to continue")
 
 
-def choose_device(name: str) -> torch.device:
-    """``auto`` is CUDA where there is one. Raises ``UsageError`` for a device this machine lacks."""
-    if name not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"--device {name}: expected auto, cpu or cuda")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device cuda: torch sees no GPU here; use --device cpu")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
-
-
 def _silent(event: dict) -> None:
     """Only the leading process speaks."""
 
@@ -198,6 +191,8 @@ def _remark(recipe: Recipe, state: State, pack: Pack, start: Path | None, steps:
         notes.append(f"{recipe.name} is meant to start --from a trained {recipe.after}; it starts from noise")
     if any("lr" in item for item in pack.train) and getattr(recipe.data, "degrade", None) is not None:
         notes.append(f"the dataset has low-resolution partners; {recipe.name} makes its own")
+    if recipe.bf16 and not in_bf16(recipe, next(state.average.parameters()).device):
+        notes.append("this GPU has no bf16; it computes in fp32")
     if state.step == steps:
         notes.append(f"stands at step {steps} of {steps}: nothing left to train")
     for text in notes:

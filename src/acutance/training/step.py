@@ -15,6 +15,7 @@ from acutance.errors import AcutanceError, UsageError
 from acutance.networks import NETWORKS
 from acutance.training import parallel
 from acutance.training.batch import Batch
+from acutance.training.devices import in_bf16
 from acutance.training.objective import Losses, Objective, Turn, only
 from acutance.training.recipe import Recipe
 
@@ -142,7 +143,8 @@ def _backward(
     terms: dict[str, Tensor] = {}
     watched: dict[str, Tensor] = {}
     for part in parts:
-        with torch.autocast(part.lr.device.type, torch.bfloat16, enabled=recipe.bf16):
+        device = part.lr.device
+        with torch.autocast(device.type, torch.bfloat16, enabled=in_bf16(recipe, device)):
             losses: Losses = turn.loss(part)
         total = torch.stack(list(losses.terms.values())).sum() / len(parts)
         total.backward(inputs=parameters)

@@ -25,11 +25,12 @@ def sliced(a: Tensor, b: Tensor, directions: int) -> Tensor:
     >>> sliced(x, x.flip(2), 4).item()
     0.0
     """
-    along = F.normalize(torch.randn(directions, a.shape[1], device=a.device), dim=1)
-    with torch.no_grad():
-        wanted = (along @ b.float()).sort(2)[0]
-    found = (along @ a.float()).sort(2)[0]
-    return (found - wanted).square().mean()
+    along = F.normalize(torch.randn(directions, a.shape[1]), dim=1).to(a.device)  # the CPU's numbers are checkpointed
+    with torch.autocast(a.device.type, enabled=False):
+        with torch.no_grad():
+            wanted = (along @ b.float()).sort(2)[0]
+        found = (along @ a.float()).sort(2)[0]
+        return (found - wanted).square().mean()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +64,7 @@ class Style:
             found = self.features(_reduced(painted, factor), wanted)
             for name, weight in layers:
                 a, b = found[name].flatten(2), aims[name].flatten(2)
-                chosen = torch.randperm(a.shape[2], device=a.device)[:POSITIONS]
+                chosen = torch.randperm(a.shape[2])[:POSITIONS].to(a.device)
                 distance = sliced(a[:, :, chosen], b[:, :, chosen], self.directions)
                 total = total + weight / SPREAD[name] * distance
                 if self.means:

@@ -1,0 +1,44 @@
+"""Where a training runs: the device, what it multiplies fast, and what is said when its memory is full."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from acutance.engines.torch import has_bf16
+from acutance.errors import ResourceError, UsageError
+from acutance.training.recipe import Recipe
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` is CUDA where there is one. Raises ``UsageError`` for a device this machine lacks."""
+    if name not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"--device {name}: expected auto, cpu or cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device cuda: torch sees no GPU here; use --device cpu")
+    if name == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    processes, gpus = int(os.environ.get("LOCAL_WORLD_SIZE", "1")), torch.cuda.device_count()
+    if processes > gpus:
+        raise UsageError(f"{processes} processes, but GPUs: {gpus}; use --nproc-per-node {gpus}, or --device cpu")
+    return torch.device("cuda")
+
+
+def in_bf16(recipe: Recipe, device: torch.device) -> bool:
+    """Whether the networks run in bf16: a GPU without it would only imitate it, slowly."""
+    return recipe.bf16 and (device.type != "cuda" or has_bf16())
+
+
+@contextmanager
+def enough_memory(recipe: Recipe) -> Iterator[None]:
+    """A device whose memory is full ends a training with a remedy; its last checkpoint is sound."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise ResourceError(
+            f"{recipe.name}: the GPU's memory is full with batches of {recipe.data.batch}; "
+            "smaller ones or patches need a recipe of your own (file.py:function), what was saved stays sound"
+        ) from error
