@@ -38,7 +38,9 @@ def test_import_show_mix_export_upscale(acutance, home, checkpoint: Path, tmp_pa
     assert sorted(p.suffix for p in (tmp_path / "mine").iterdir()) == [".graph", ".safetensors"]
     listed = acutance("models", "--json", **home).stdout.splitlines()
     names = {json.loads(line)["name"] for line in listed}
-    built_in = {"face_srgan", "fidelity", "fidelity_x2", "restore", "restore_x2", "srresnet", "texture", "vangogh"}
+    built_in = {
+        "face_srgan", "fidelity", "fidelity_x2", "restore", "restore_x2", "srgan", "srresnet", "texture", "vangogh",
+    }  # fmt: skip
     assert names == {*built_in, "tiny-net"}
 
     shown = acutance("models", "show", "tiny-net", **home).stdout
