@@ -116,6 +116,6 @@ def test_a_full_gpu_asks_for_smaller_tiles(model, photo: np.ndarray, monkeypatch
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     runner = open_engine(model, (8, 8), "torch", "fp32", deep=False)
-    monkeypatch.setattr(runner, "_run", full)
+    monkeypatch.setattr(runner, "_network", full)
     with pytest.raises(MemoryError):
         next(runner.stream([photo[:8, :8]]))

@@ -70,10 +70,7 @@ class TorchEngine:
     def stream(self, tiles: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """See ``engines.Engine.stream``."""
         for index, tile in enumerate(tiles):
-            try:
-                result = self._run(tile, self.precision)
-            except self._torch.OutOfMemoryError as error:  # as on the CPU, where a smaller tile helps too
-                raise MemoryError(str(error)) from error
+            result = self._run(tile, self.precision)
             check_output(self.model, self.tile, tuple(result.shape[1:]))
             if not bool(result.isfinite().all()):
                 result = self._run(tile, "fp32")
@@ -86,12 +83,15 @@ class TorchEngine:
 
     def _run(self, tile: np.ndarray, precision: str):
         torch = self._torch
-        x = torch.from_numpy(np.ascontiguousarray(tile)).to(self._device)
-        x = x[None] if self.deep else x.permute(2, 0, 1)[None].float() / 255
-        x = x.contiguous(memory_format=torch.channels_last)
-        with (
-            torch.backends.cudnn.flags(enabled=True, allow_tf32=precision != "fp32"),
-            torch.inference_mode(),
-            torch.autocast(self._device.type, torch.bfloat16, enabled=precision == "bf16"),
-        ):
-            return self._network(x)[0].float()
+        try:
+            x = torch.from_numpy(np.ascontiguousarray(tile)).to(self._device)
+            x = x[None] if self.deep else x.permute(2, 0, 1)[None].float() / 255
+            x = x.contiguous(memory_format=torch.channels_last)
+            with (
+                torch.backends.cudnn.flags(enabled=True, allow_tf32=precision != "fp32"),
+                torch.inference_mode(),
+                torch.autocast(self._device.type, torch.bfloat16, enabled=precision == "bf16"),
+            ):
+                return self._network(x)[0].float()
+        except torch.OutOfMemoryError as error:  # as on the CPU, where a smaller tile helps too
+            raise MemoryError(str(error)) from error

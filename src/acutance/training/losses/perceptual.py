@@ -49,8 +49,8 @@ class Perceptual:
     """Sum over ``layers`` (name, weight) of weight x ``distance``(features of prediction, features of target).
 
     ``features``: a frozen network ``(x, wanted) -> {name: features}``, such as ``networks.vgg.VGG19``; it stays
-    outside every module, so that no optimizer, average or checkpoint sees it, and follows the
-    prediction to its device. ``signed``: pictures come in [-1, 1] and are mapped to the [0, 1] that
+    outside every module, so that no optimizer, average or checkpoint sees it; the
+    loop moves it to the device. ``signed``: pictures come in [-1, 1] and are mapped to the [0, 1] that
     the network expects; leave it False for a network that takes them as they are.
     """
 
@@ -66,8 +66,6 @@ class Perceptual:
     def __call__(self, prediction: Tensor, target: Tensor) -> Tensor:
         """A scalar; gradients reach the prediction only."""
         wanted = tuple(name for name, _ in self.layers)
-        if next(self.features.parameters()).device != prediction.device:
-            self.features.to(prediction.device)
         with torch.no_grad():
             aims = self.features(self._mapped(target), wanted)
         found = self.features(self._mapped(prediction), wanted)
