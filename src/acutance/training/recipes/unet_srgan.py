@@ -49,9 +49,9 @@ def unet_srgan_small() -> Recipe:
 
 
 def unet_psnr_short() -> Recipe:
-    """A first stage for half the width, an hour or two on two cores, on pairs reduced as photographs and film are (ours).
+    """A first stage for half the width, an hour or two on two cores, on pairs reduced without jagged edges (ours).
 
-    OpenCV's way of reducing keeps jagged edges, which a camera or a scanner does not make.
+    OpenCV's way of reducing, the source's, leaves them; a camera or a scanner does not.
     """
     recipe = _first_stage("unet_psnr_short", HALF, decay=3000, steps=10_000)
     return replace(recipe, data=SMOOTH)
