@@ -7,6 +7,7 @@ from acutance.training.recipes.esrgan import (
     esrgan_16,
     esrgan_minc,
     esrgan_psnr,
+    esrgan_psnr_short,
     esrgan_psnr_small,
     esrgan_small,
 )
@@ -52,7 +53,7 @@ RECIPES = {
         srresnet, srresnet_vgg22, srresnet_muon, srresnet_small,
         srgan, srgan_mse, srgan_vgg22, srgan_vgg34, srgan_short, srgan_small,
         srgan_tensorlayer_init, srgan_tensorlayer, srgan_tensorlayer_small,
-        esrgan_psnr, esrgan, esrgan_minc, esrgan_16, esrgan_psnr_small, esrgan_small,
+        esrgan_psnr, esrgan, esrgan_minc, esrgan_16, esrgan_psnr_short, esrgan_psnr_small, esrgan_small,
         unet_srgan, unet_psnr_short, unet_srgan_short, unet_psnr_small, unet_srgan_small, face_srgan, face_srgan_small,
         restore_psnr, restore, restore_x2_psnr, restore_x2, restore_psnr_small, restore_small,
         siamese, siamese_small, siamese_plus,
