@@ -403,6 +403,10 @@ def test_evaluate(acutance, tmp_path: Path, photo: np.ndarray) -> None:
     scores = {e["method"]: e["mean"] for e in map(json.loads, done.stdout.splitlines()) if e["event"] == "set"}
     assert scores["fidelity"]["psnr_y"] > scores["bicubic"]["psnr_y"] + 1
     one_line(acutance("evaluate", "--bench", "nowhere"), 2, "nowhere")
+    twice = acutance("evaluate", "--bench", "set", "--scale", 2, "--json")  # the model for it is found, as by upscale
+    assert [e["method"] for e in map(json.loads, twice.stdout.splitlines()) if e["event"] == "set"] == ["fidelity_x2"]
+    wrong = acutance("evaluate", "--bench", "set", "--scale", 2, "--model", "srresnet")
+    one_line(wrong, 2, "--scale 2: srresnet enlarges 4 times")
 
 
 def test_two_models_of_one_name_are_told_apart_by_their_files(acutance, tmp_path: Path, photo: np.ndarray) -> None:

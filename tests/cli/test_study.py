@@ -45,6 +45,12 @@ def test_events_of_new(acutance, folders: Path) -> None:
     assert json.loads(bench.stdout.splitlines()[-1])["pictures"] == 2
     assert json.loads((folders / "third" / "study.json").read_text())["pictures"][0]["set"] == "bench"
     (folders / "bench" / "HR").rename(folders / "zoo")
+    (folders / "zoo").rename(folders / "a=b")
+    for number, given in enumerate(("a=b", "zoo=a=b")):
+        acutance("study", "new", f"sign{number}", "--reference", given, "--method", "nearest")
+        pictures = json.loads((folders / f"sign{number}" / "study.json").read_text())["pictures"]
+        assert pictures[0]["set"] == ("a=b", "zoo")[number]
+    (folders / "a=b").rename(folders / "zoo")
     only = acutance("study", "new", "second", *GOOD, "--no-original", "--pairs")
     assert "2 pictures, 2 versions (nearest, mine); 2 choices per rater in 1 session" in only.stderr
 

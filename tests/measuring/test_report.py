@@ -60,6 +60,19 @@ def test_the_worst_place_is_found(report: Report) -> None:
     assert [scores[number] for number in order] == sorted(scores)  # type: ignore[type-var]
 
 
+def test_the_method_in_question_comes_first_whatever_the_order(tmp_path: Path, photo: np.ndarray) -> None:
+    (tmp_path / "set").mkdir()
+    Image.fromarray(photo[:128, 60:260]).save(tmp_path / "set" / "0.png")
+    methods = (interpolation("bicubic", 4), with_a_stain("stained"))
+    results = evaluate(methods, [tmp_path / "set"], 4, METRICS)
+    crops = worst_crops(results, methods, "stained", "psnr_y", 4, higher=True)
+    assert [name for name, _ in crops[0].squares] == ["original", "input", "stained", "bicubic"]
+    made = Report(results=tuple(results), methods=methods, metrics=METRICS, scale=4, receipt={}, crops=tuple(crops))
+    write(tmp_path / "r.html", made)
+    page = (tmp_path / "r.html").read_text()
+    assert "worst pictures of stained" in page and page.index("<span>stained</span>") < page.index("<span>bicubic")
+
+
 def test_a_picture_smaller_than_a_crop() -> None:
     hr = np.zeros((40, 200, 3), np.uint8)
     result = hr.copy()

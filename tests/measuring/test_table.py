@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
+import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +17,12 @@ import numpy as np
 import pytest
 from loopback import Behaviour, serving
 
-from acutance.errors import BadInput, BadModel, UsageError
+from acutance.cli.evaluate import _fetch
+from acutance.errors import BadInput, BadModel, Interrupted, UsageError
 from acutance.files import weights
 from acutance.files.download import Terms
 from acutance.imaging.bicubic import downscale, upscale
+from acutance.measuring import metrics
 from acutance.measuring.benchmark import json_safe
 from acutance.measuring.metrics import METRICS, chosen_metrics, fetch_missing, score
 
@@ -148,6 +153,24 @@ def test_missing_weights_are_fetched_once_and_checked(
     assert hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() == weights.KNOWN[name].sha256
     assert any(e["event"] == "note" and "fetching niqe_pris_params.npz, 11.8 kB" in e["text"] for e in events)
     assert 0 < score("niqe", photo) < 10
+
+
+def test_a_stop_while_fetching_says_which_signal_it_was(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "niqe_pris_params.npz"
+    monkeypatch.setenv("ACUTANCE_WEIGHTS", str(tmp_path))
+
+    def after_a_signal(names: Sequence[str], terms: Terms) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        fetch_missing(names, terms)
+
+    monkeypatch.setattr(metrics, "fetch_missing", after_a_signal)
+    with serving(Behaviour((shared / "weights" / name).read_bytes())) as url:
+        monkeypatch.setattr(weights, "KNOWN", {**weights.KNOWN, name: replace(weights.KNOWN[name], published=url)})
+        with pytest.raises(Interrupted) as found:
+            _fetch(["niqe"], json=True)
+    assert found.value.exit_code == 128 + signal.SIGTERM and not list(tmp_path.glob("*.npz"))
 
 
 def test_fetching_is_asked_for(acutance, tmp_path: Path, photo: np.ndarray) -> None:

@@ -201,5 +201,6 @@ def test_a_port_that_is_taken_is_told() -> None:
 
 def test_names_of_a_public_address() -> None:
     assert "study.example.org" in stack.names_of("https://Study.example.org:444/x")
+    assert "mypc.lan" in stack.names_of(None, "MyPC.lan")  # what --host was given, whose links are printed
     guard = Guard(None, names=stack.LOCAL, limits=Limits())  # type: ignore[arg-type]
     assert guard.answers_to("localhost") and not guard.answers_to("study.example.org")

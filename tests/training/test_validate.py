@@ -17,6 +17,7 @@ from PIL import Image
 from tiny_recipe import tiny
 
 from acutance.errors import BadInput, Interrupted, UsageError
+from acutance.models.model import read_model
 from acutance.networks.compact import Compact, start_near_identity
 from acutance.training import checkpoint, parallel
 from acutance.training.data import PairedCrops, WholePictures
@@ -169,3 +170,34 @@ def test_a_checkpoint_to_go_back_to_is_checked_before_later_ones_are_given_up(da
     with pytest.raises(BadInput, match="the checkpoint to go back to is damaged; stay with --steps 6"):
         train(tiny(), data=dataset, out=tmp_path, steps=9)
     assert checkpoint.checkpoints(tmp_path) == there
+
+
+def test_a_run_is_not_cut_so_short_that_its_rate_would_jump(dataset: Path, tmp_path: Path) -> None:
+    """At full rate until step 36 of 40, with a decay of 4."""
+    done: list[int] = []
+
+    def note(event: dict[str, Any]) -> None:
+        done.append(event.get("step", 0))
+
+    with pytest.raises(Interrupted):
+        train(tiny(), data=dataset, out=tmp_path, steps=40, on_event=note, cancelled=lambda: max(done, default=0) >= 10)
+    there = checkpoint.checkpoints(tmp_path)
+    newest = checkpoint.step_of(there[-1])
+    with pytest.raises(UsageError, match=f"stands at step {newest} at full .* give at least --steps {newest + 4}"):
+        train(tiny(), data=dataset, out=tmp_path, steps=newest + 3)
+    assert checkpoint.checkpoints(tmp_path) == there
+    train(tiny(), data=dataset, out=tmp_path, steps=newest + 4)
+
+
+def test_pictures_too_small_for_a_crop_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    noise = np.random.default_rng(0)
+    for number, side in enumerate((160, 170, 300, 310)):
+        Image.fromarray(noise.integers(0, 256, (side, 320, 3), np.uint8)).save(tmp_path / "photos" / f"{number}.png")
+    prepare([tmp_path / "photos"], tmp_path / "pack", valid_share=0)
+    told: list[dict[str, Any]] = []
+    recipe = replace(tiny(), data=PairedCrops(patch=192, batch=2))
+    train(recipe, data=tmp_path / "pack", out=tmp_path / "run", steps=1, on_event=told.append)
+    text = "2 of 4 training pictures have less than 192 pixels on a side and are not used"
+    assert any(text in event.get("text", "") for event in told)
+    assert read_model(tmp_path / "run" / "tiny.safetensors").receipt["pictures"] == 2

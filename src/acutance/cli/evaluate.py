@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from acutance.cli import console, options
-from acutance.errors import UsageError
+from acutance.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from acutance.measuring.methods import Method
@@ -108,6 +108,8 @@ def _fetch(metrics: Sequence[str], json: bool) -> None:
         terms = Terms(option="ACUTANCE_WEIGHTS", on_event=on_event, cancelled=lambda: bool(stopped()))
         try:
             fetch_missing(metrics, terms)
+        except Interrupted as error:
+            raise Interrupted(str(error), stopped() or 2) from None
         finally:
             progress.clear()
 
@@ -127,7 +129,12 @@ def _methods(
     from acutance.pipelines.upscale import Settings
 
     settings = Settings(engine=engine, precision=precision)  # type: ignore[arg-type]
-    loaded = {name: dial.load(name, texture) for name in models if name not in methods.INTERPOLATIONS}
+    loaded = {name: dial.load(name, texture, scale) for name in models if name not in methods.INTERPOLATIONS}
+    for model in loaded.values():
+        if scale and model.geometry.scale != scale:
+            raise UsageError(
+                f"--scale {scale}: {model.name} enlarges {model.geometry.scale} times; leave one of both out"
+            )
     times = benchmark.common_scale([each.geometry.scale for each in loaded.values()], scale)
     called = [model.name for model in loaded.values()]
     found = [

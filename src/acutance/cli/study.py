@@ -114,7 +114,7 @@ def _references(given: Iterable[str]) -> dict[str, Path]:
     """Test sets by name; without a name a folder is called like itself. Originals may lie in its HR/, as in a bench."""
     found: dict[str, Path] = {}
     for text in given:
-        name, _, folder = text.rpartition("=")
+        name, _, folder = ("", "", text) if Path(text).is_dir() or "=" not in text else text.partition("=")
         path = Path(folder)
         if (path / "HR").is_dir():
             path = path / "HR"
@@ -166,7 +166,7 @@ def serve(study: Path, host: str, port: int, raters: int | None, address: str | 
     store = Store(plan)
     listener = stack.listen(host, port)
     count = _count(store, raters)
-    names = stack.names_of(address)
+    names = stack.names_of(address, host)
     site = stack.create([pages.router(plan, store, count)], names=names, address=address, on_stop=store.close)
     base = (address or _reached(host, listener.getsockname()[1])).rstrip("/")
     with console.stoppable() as stopped:

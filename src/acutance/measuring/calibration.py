@@ -92,7 +92,7 @@ def _squares(folder: Path, side: int, on_picture: OnPicture) -> list[np.ndarray]
     for number, path in enumerate(paths):
         picture = read_rgb8(path)
         top, left = ((length - side) // 2 for length in picture.shape[:2])
-        found.append(picture[top : top + side, left : left + side])
+        found.append(picture[top : top + side, left : left + side].copy())  # not the whole picture
         on_picture(number + 1, len(paths))
     return found
 

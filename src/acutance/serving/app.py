@@ -91,11 +91,11 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def names_of(address: str | None) -> frozenset[str]:
-    """Host names a server answers to: this machine's, and that of its public address, if it has one."""
+def names_of(address: str | None, host: str = "") -> frozenset[str]:
+    """Host names a server answers to: this machine's, ``host``'s, and that of its public address, if it has one."""
     own = socket.gethostname().lower()
     public = {(urlsplit(address).hostname or "").lower()} if address else set()
-    return frozenset({own, f"{own.split('.')[0]}.local"} | public) - {""}
+    return frozenset({own, f"{own.split('.')[0]}.local", host.lower()} | public) - {""}
 
 
 class _Server(uvicorn.Server):

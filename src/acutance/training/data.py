@@ -17,7 +17,7 @@ from acutance.degrade.linear import resize
 from acutance.degrade.sharpen import unsharp
 from acutance.errors import BadInput
 from acutance.training.batch import Batch
-from acutance.training.pack import Pack, Picture
+from acutance.training.pack import Pack, Picture, Pool
 
 BICUBIC = Bicubic()
 LARGEST = 512  # pixels of a validation picture's centre that are used
@@ -37,6 +37,11 @@ class Sample:
 
 class Sampler(Protocol):
     """Cuts sample number ``index`` out of a pack, the same one in every process and run."""
+
+    @property
+    def pools(self) -> tuple[Pool, ...]:
+        """The pictures that crops are cut of; empty where every picture serves as a whole."""
+        ...
 
     def sample(self, index: int) -> Sample:
         """The pixels, read in a background thread."""
@@ -126,13 +131,9 @@ class CropSampler:
     def __init__(self, pack: Pack, crops: PairedCrops, seed: int) -> None:
         self.pack, self.crops, self.seed = pack, crops, seed
         self.margin = crops.degrade.margin(crops.scale) if crops.degrade else 0
-        self.items = [item for item in pack.train if min(item["width"], item["height"]) >= crops.patch]
-        if not self.items:
-            raise BadInput(f"no picture in the dataset is at least {crops.patch} pixels on both sides")
+        self.pools = (Pool(pack, crops.patch),)
         if crops.degrade is None:
-            check_partners(self.items, crops.scale)
-        area = np.array([item["width"] * item["height"] for item in self.items], np.float64)
-        self.edges = np.cumsum(area / area.sum())
+            check_partners(self.pools[0].items, crops.scale)
 
     def sample(self, index: int) -> Sample:
         """See ``Sampler``."""
@@ -140,7 +141,7 @@ class CropSampler:
         step = 1 if self.crops.degrade else self.crops.scale  # a stored partner fixes the grid
         best: tuple[float, dict, int, int] | None = None
         for _ in range(self.crops.candidates):
-            item = self.items[min(int(np.searchsorted(self.edges, random.random())), len(self.items) - 1)]
+            item = self.pools[0].draw(random)
             top = int(random.integers((item["height"] - patch) // step + 1)) * step
             left = int(random.integers((item["width"] - patch) // step + 1)) * step
             score = self._detail(item, top, left)
@@ -213,7 +214,7 @@ class WholeSampler:
     """See ``WholePictures``."""
 
     def __init__(self, pack: Pack, whole: WholePictures, seed: int) -> None:
-        self.pack, self.whole, self.seed = pack, whole, seed
+        self.pack, self.whole, self.seed, self.pools = pack, whole, seed, ()
         if not pack.train:
             raise BadInput(f"{pack.folder}: holds no training pictures")
 

@@ -24,7 +24,6 @@ from acutance.models.model import Argument, Geometry, halved, write_model
 from acutance.models.store import BUILTIN
 from acutance.networks import NETWORKS
 from acutance.networks.ranges import UnitRange
-from acutance.training.pack import Pack
 from acutance.training.recipe import Recipe
 
 
@@ -156,11 +155,13 @@ def export_model(
     return path
 
 
-def export_run(run: Path, recipe: Recipe, average: nn.Module, step: int, pack: Pack, scores: dict[str, float]) -> Path:
-    """The final model of a run, with its receipt."""
+def export_run(
+    run: Path, recipe: Recipe, average: nn.Module, step: int, data: str, pictures: int, scores: dict[str, float]
+) -> Path:
+    """The final model of a run, with its receipt: the dataset's SHA-256 and how many of its pictures it used."""
     facts = json.loads((run / "run.json").read_text())
     receipt = {
-        "recipe": facts["recipe"], "data": pack.sha256, "pictures": len(pack.train), "seed": facts["seed"],
+        "recipe": facts["recipe"], "data": data, "pictures": pictures, "seed": facts["seed"],
         "start": facts["start"], "steps": step, "versions": facts["versions"], "commit": facts["commit"],
         "scores": scores,
     } | ({"before": facts["before"]} if facts.get("before") else {})  # fmt: skip

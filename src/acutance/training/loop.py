@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import math
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import torch
 
-from acutance.errors import BadInput, Interrupted, UsageError
+from acutance.errors import Interrupted, UsageError
 from acutance.files.download import Terms
 from acutance.files.locks import claim
 from acutance.measuring.pairs import find_pairs
 from acutance.training import checkpoint, parallel
 from acutance.training.batch import Batch
-from acutance.training.data import batches
+from acutance.training.data import Sampler, batches
 from acutance.training.devices import choose_device, enough_memory, in_bf16
 from acutance.training.export import export_run
 from acutance.training.features import digest, load_features
 from acutance.training.log import Event, Log
 from acutance.training.pack import Pack, Picture
 from acutance.training.recipe import Recipe
-from acutance.training.run import load_start, open_run, write_json
+from acutance.training.resume import go_back, resume, save
+from acutance.training.run import load_start, open_run
 from acutance.training.step import State, build, check_network, step
 from acutance.training.style_validation import StyleValidation
 from acutance.training.validate import Validation
 
 MAX_BAD_STEPS = 10  # in a row, before a run goes back to its last checkpoint
-MAX_ROLLBACKS = 3
 PICTURES = 50  # of a validation set that are used
 
 
@@ -80,15 +78,16 @@ def train(
         sampler = recipe.data.sampler(pack, seed)
         run = open_run(out, recipe, state, digest(network), pack.sha256, seed, start)
         with _claimed(run):
-            _resume(state, run, recipe, steps, on_event)
-            _remark(recipe, state, pack, start, steps, on_event)
+            resume(state, run, recipe, steps, on_event)
+            _remark(recipe, state, pack, sampler, start, steps, on_event)
             log = Log(run if parallel.leads() else None, recipe, state.step, steps, on_event)
             validation = _validation(held_out, bench, recipe, pack, run, log) if parallel.leads() else None
             stream = batches(sampler, recipe.data.batch, state.draws, target, parallel.place())
             with closing(stream), closing(log.board):
                 _run(state, stream, recipe, run, steps, log, validation, cancelled)
             if parallel.leads():
-                return export_run(run, recipe, state.average, state.step, pack, state.scores)
+                used = len(sampler.pools[0].items if sampler.pools else pack.train)
+                return export_run(run, recipe, state.average, state.step, pack.sha256, used, state.scores)
             return run / f"{recipe.name}.safetensors"
 
 
@@ -143,7 +142,7 @@ def _run(
         state.step += 1
         last, sound = state.step == steps, state.bad_steps == 0
         if state.bad_steps >= MAX_BAD_STEPS or (last and not sound):
-            _go_back(state, run, log)
+            go_back(state, run, log)
             continue
         log.step(state, factor)
         if validation and (last or state.step % recipe.valid_every == 0):
@@ -153,7 +152,7 @@ def _run(
             log.validation(state.step, state.scores)
         stop = parallel.any_of(cancelled(), target) and sound  # else a few steps later, when there is something to save
         if sound and (last or stop or state.step % recipe.save_every == 0):
-            _save(state, run, recipe, steps)
+            save(state, run, recipe, steps)
         if stop and not last:
             raise Interrupted(f"stopped at step {state.step}; run the same command again to continue")
 
@@ -184,9 +183,11 @@ def _claimed(run: Path) -> Iterator[None]:
         yield
 
 
-def _remark(recipe: Recipe, state: State, pack: Pack, start: Path | None, steps: int, on_event: Event) -> None:
+def _remark(
+    recipe: Recipe, state: State, pack: Pack, sampler: Sampler, start: Path | None, steps: int, on_event: Event
+) -> None:
     """What a person would want to know before the first step."""
-    notes = []
+    notes = [pool.remark for pool in sampler.pools if pool.remark]
     if state.step == 0 and recipe.after and start is None:
         notes.append(f"{recipe.name} is meant to start --from a trained {recipe.after}; it starts from noise")
     if any("lr" in item for item in pack.train) and getattr(recipe.data, "degrade", None) is not None:
@@ -205,87 +206,3 @@ def _held_out(recipe: Recipe, pack: Pack, valid: Path | None) -> list[tuple[Pict
         return []
     other = Pack(valid) if valid else pack
     return recipe.data.pairs(other, (other.everything if valid else other.valid)[:PICTURES])
-
-
-def _save(state: State, run: Path, recipe: Recipe, steps: int) -> None:
-    if not parallel.leads():
-        return
-    assert isinstance(state.objective, torch.nn.Module)
-    tensors: checkpoint.Tensors = {
-        "networks": state.objective.state_dict(),
-        "average": state.average.state_dict(),
-        **{f"optimizer-{name}": checkpoint.optimizer_tensors(o) for name, o in state.optimizers.items()},
-    }
-    facts = {
-        "draws": state.draws, "best": state.best, "best_step": state.best_step, "skipped": state.skipped,
-        "rollbacks": state.rollbacks, "scores": state.scores, "rng": torch.get_rng_state().tolist(),
-    }  # fmt: skip
-    checkpoint.save(run, state.step, tensors, facts)
-    until = recipe.schedule.constant_until(steps)
-    there = [checkpoint.step_of(c) for c in checkpoint.checkpoints(run)]
-    milestones = [s for s in there if recipe.keep_every and s % recipe.keep_every == 0]
-    checkpoint.prune(run, {*[s for s in there if s <= until][-1:], *milestones, state.best_step})
-
-
-def _resume(state: State, run: Path, recipe: Recipe, steps: int, on_event: Event) -> None:
-    """Load the newest sound checkpoint; one made while an earlier plan decayed does not count."""
-    plan = json.loads((run / "run.json").read_text())
-    planned = plan.get("steps", steps)
-    limit = steps if planned == steps else recipe.schedule.constant_until(min(steps, planned))
-    there = [checkpoint.step_of(c) for c in checkpoint.checkpoints(run)]
-    if there and steps < there[-1]:
-        raise UsageError(
-            f"{run}: stands at step {there[-1]} already, and --steps {steps} is less; choose another --out"
-        )
-    if there and min(there) > limit:
-        raise UsageError(
-            f"{run}: its learning rate has been falling towards step {planned} since its first checkpoint; to go on, "
-            f"start a new run: --from {run} --out ANOTHER"
-        )
-    if there and there[-1] > limit:
-        text = f"goes back to step {max(s for s in there if s <= limit)}, before the learning rate fell"
-        on_event({"event": "note", "text": text})
-        if all(checkpoint.damage(c) for c in checkpoint.checkpoints(run) if checkpoint.step_of(c) <= limit):
-            raise BadInput(f"{run}: the checkpoint to go back to is damaged; stay with --steps {planned}")
-    parallel.wait()  # until everyone has read the plan
-    if parallel.leads():
-        for candidate in checkpoint.checkpoints(run):
-            if checkpoint.step_of(candidate) > limit:  # of a plan that is no longer followed
-                shutil.rmtree(candidate)
-        write_json(run / "run.json", plan | {"steps": steps})
-    parallel.wait()
-    for candidate in reversed(checkpoint.checkpoints(run)):
-        if why := checkpoint.damage(candidate):
-            on_event({"event": "warning", "text": f"{candidate}: {why}; using the one before it, or starting anew"})
-            continue
-        _load(state, candidate)
-        on_event({"event": "resumed", "step": state.step})
-        break
-
-
-def _load(state: State, candidate: Path) -> None:
-    tensors, facts = checkpoint.load(candidate)
-    assert isinstance(state.objective, torch.nn.Module)
-    state.objective.load_state_dict(tensors["networks"])
-    state.average.load_state_dict(tensors["average"])
-    for name, optimizer in state.optimizers.items():
-        checkpoint.restore_optimizer(optimizer, tensors[f"optimizer-{name}"])
-    torch.set_rng_state(torch.tensor(facts["rng"], dtype=torch.uint8))
-    for name in ("step", "draws", "best", "best_step", "skipped", "rollbacks", "scores"):
-        setattr(state, name, facts.get(name, getattr(state, name)))
-
-
-def _go_back(state: State, run: Path, log: Log) -> None:
-    """To the last sound checkpoint, and past the data that led here. Raises ``BadInput`` after three times."""
-    draws, skipped, rollbacks = state.draws, state.skipped, state.rollbacks + 1
-    sound = [c for c in checkpoint.checkpoints(run) if checkpoint.damage(c) is None]
-    if rollbacks > MAX_ROLLBACKS or not sound:
-        times = f", {rollbacks} times" if rollbacks > 1 else ""
-        what = "the last checkpoint is sound: " if sound else "there is no checkpoint yet: "
-        raise BadInput(
-            f"{run}: {state.bad_steps} steps in a row gave no finite loss{times}; {what}"
-            "lower the learning rate in the recipe and start a new run" + (" from it" if sound else "")
-        )
-    _load(state, sound[-1])
-    state.draws, state.skipped, state.rollbacks, state.bad_steps = draws, skipped, rollbacks, 0
-    log.warn(f"several steps in a row gave no finite loss; back to step {state.step}, with other data")

@@ -70,3 +70,27 @@ class Pack:
         rows, columns = item["height"] // self.cell, item["width"] // self.cell
         start = item["detail_offset"]
         return self.detail[start : start + rows * columns].reshape(rows, columns)
+
+
+class Pool:
+    """The training pictures of ``pack`` with at least ``side`` pixels both ways, drawn in proportion to their area."""
+
+    def __init__(self, pack: Pack, side: int) -> None:
+        self.pack, self.side = pack, side
+        self.items = [item for item in pack.train if min(item["width"], item["height"]) >= side]
+        if not self.items:
+            raise BadInput(f"{pack.folder}: no training picture is at least {side} pixels on both sides")
+        area = np.array([item["width"] * item["height"] for item in self.items], np.float64)
+        self.edges = np.cumsum(area / area.sum())
+
+    @property
+    def remark(self) -> str:
+        """What a person should know of the pictures that are left out; empty if none is."""
+        count = len(self.pack.train)
+        left_out = count - len(self.items)
+        small = f"have less than {self.side} pixels on a side and are not used"
+        return f"{self.pack.folder}: {left_out} of {count} training pictures {small}" if left_out else ""
+
+    def draw(self, random: np.random.Generator) -> dict:
+        """One picture's entry in the manifest."""
+        return self.items[min(int(np.searchsorted(self.edges, random.random())), len(self.items) - 1)]

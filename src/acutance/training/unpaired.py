@@ -13,7 +13,7 @@ from acutance.errors import BadInput
 from acutance.imaging.ground import on_ground
 from acutance.training.batch import Batch
 from acutance.training.data import LARGEST, Sample, as_levels, check_whole, generator
-from acutance.training.pack import Pack, Picture
+from acutance.training.pack import Pack, Picture, Pool
 
 TRIES = 50  # crops drawn before a set counts as blank
 FAR = 1 << 16  # pixels from the picture's origin at which a crop's grain may lie
@@ -82,6 +82,7 @@ class UnpairedSampler:
         self.crops, self.seed = crops, seed
         self.photographs = _Source(pack, crops.side, crops.shrinks, crops.blank)
         self.paintings = _Source(pack.style, crops.side, crops.style_shrinks, crops.blank)
+        self.pools = (self.photographs.pool, self.paintings.pool)
 
     def sample(self, index: int) -> Sample:
         """See ``Sampler``: the painting's crop as ``hr``, the photograph's as ``lr``."""
@@ -110,17 +111,12 @@ class _Source:
 
     def __init__(self, pack: Pack, side: int, shrinks: tuple[int, ...], blank: float) -> None:
         self.pack, self.side, self.blank = pack, side, blank
-        self.items = [item for item in pack.train if min(item["width"], item["height"]) >= side]
-        if not self.items:
-            raise BadInput(f"{pack.folder}: no training picture is at least {side} pixels on both sides")
-        self.shrinks = shrinks
-        area = np.array([item["width"] * item["height"] for item in self.items], np.float64)
-        self.edges = np.cumsum(area / area.sum())
+        self.pool, self.shrinks = Pool(pack, side), shrinks
 
     def crop(self, random: np.random.Generator) -> Picture:
         """uint8 ``(side, side, 3)``. Raises ``BadInput`` where one after another is blank."""
         for _ in range(TRIES):
-            item = self.items[min(int(np.searchsorted(self.edges, random.random())), len(self.items) - 1)]
+            item = self.pool.draw(random)
             shortest = min(item["height"], item["width"])
             fitting = [shrink for shrink in self.shrinks if shrink * self.side <= shortest]
             factor = fitting[int(random.integers(len(fitting)))] if fitting else shortest // self.side

@@ -74,7 +74,8 @@ def _cut(bench: Path, image: str, judged: Method, methods: Sequence[Method], sca
         return encode_png(np.ascontiguousarray(picture[y : y + SIDE, x : x + SIDE]))
 
     squares = [("original", square(pair.hr)), ("input", square(nearest(pair.lr, scale)))]
-    squares += [(name, square(made)) for name, (made, _) in results.items()]
+    first = sorted(results, key=lambda name: name != judged.name)  # the method in question, then the others
+    squares += [(name, square(results[name][0])) for name in first]
     return Crop(image=image, bench=set_name(bench), x=x, y=y, squares=tuple(squares))
 
 
