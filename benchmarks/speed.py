@@ -23,7 +23,8 @@ from acutance.engines.cpu import core, has_bf16
 from acutance.engines.openvino import openvino as ov
 from acutance.files import images, writing
 from acutance.models import store as models
-from acutance.pipelines.upscale import Upscaler, tile_grid
+from acutance.pipelines.tiles import tile_grid
+from acutance.pipelines.upscale import Upscaler
 
 CLI = [sys.executable, "-m", "acutance"]
 PEER = [sys.executable, str(Path(__file__).with_name("peer_torch.py"))]

@@ -6,7 +6,7 @@ begin = time.perf_counter()
 
 from acutance.engines import choose, open_engine  # noqa: E402
 from acutance.models import store  # noqa: E402
-from acutance.pipelines.upscale import tile_grid  # noqa: E402
+from acutance.pipelines.tiles import tile_grid  # noqa: E402
 
 model = store.load()
 engine, precision = choose(model, "auto", "auto", deep=False)

@@ -34,7 +34,8 @@ from acutance.measuring.sets import Extractor, evened, features, vgg19
 from acutance.models.store import load
 from acutance.networks.siamese import SiameseCritic
 from acutance.pipelines.settings import Settings
-from acutance.pipelines.upscale import Upscaler, tile_grid
+from acutance.pipelines.tiles import tile_grid
+from acutance.pipelines.upscale import Upscaler
 from acutance.training import checkpoint
 from acutance.training.losses.siamese import transformation
 from acutance.training.pack import Pack

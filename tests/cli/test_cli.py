@@ -114,8 +114,10 @@ def test_a_folder_mirrors_goes_on_after_failures_and_continues(acutance, tmp_pat
         "deep/b.png",
         "photo.png",
     ]
+    (picture.parent / "link").symlink_to(picture.parent / "deep")
     again = acutance("upscale", "in", "-o", "out", "--recursive", "--json")
-    assert json.loads(again.stdout.splitlines()[-1])["kept"] == 2
+    summary = json.loads(again.stdout.splitlines()[-1])
+    assert summary["kept"] == 2 and summary["linked_folders"] == 1
     assert stray_files(tmp_path) == []
 
 

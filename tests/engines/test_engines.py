@@ -68,6 +68,16 @@ def test_results_come_in_order(model, photo: np.ndarray) -> None:
     assert middles == sorted(middles) and len(middles) == 10
 
 
+def test_a_stream_may_feed_another_of_the_same_engine(model, photo: np.ndarray) -> None:
+    """As the passes of a film do whose tiles have one shape."""
+    tiles = [photo[top : top + 32, :32] for top in range(0, 256, 32)]
+    runner = open_engine(model, (32, 32), "cpu", "fp32", deep=False)
+    first = (result[:32, :32].copy() for result in runner.stream(tiles))
+    twice = [result.copy() for result in runner.stream(first)]
+    apart = [result[:32, :32].copy() for result in runner.stream(tiles)]
+    np.testing.assert_array_equal(twice, [result.copy() for result in runner.stream(apart)])
+
+
 def poisoned(model, value: float, name: str = "body.0.bias"):
     weights = dict(model.weights)
     weights[name] = np.full_like(weights[name], value)

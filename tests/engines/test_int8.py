@@ -74,7 +74,7 @@ def test_of_such_tiles_is_told(photo: np.ndarray, tmp_path: Path) -> None:
     write_png(tmp_path / "busy.png", busy)
     upscaler = Upscaler(precision="int8")
     notes = [upscaler.file(tmp_path / f"{name}.png", tmp_path / f"{name}-4.png")["notes"] for name in ("calm", "busy")]
-    assert notes[0] == [] and notes[1] == ["tiles too strong for int8, computed more precisely: 1"]
+    assert notes[0] == [] and notes[1] == ["tiles too strong for int8, computed more precisely: 2"]
 
 
 def test_tiles_join_exactly(photo: np.ndarray) -> None:

@@ -329,3 +329,16 @@ def test_colours_told_by_an_avif_without_a_profile_are_mentioned(upscaler, tmp_p
     (tmp_path / "a.avif").write_bytes(data[:at] + struct.pack(">HH", *codes) + data[at + 4 :])
     _, notes = through(upscaler, tmp_path / "a.avif", tmp_path / "b.png")
     assert [said in note for note in notes] == ([True] if said else [])
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp"])
+def test_what_is_opaque_stays_so_beside_bright_colours(upscaler, tmp_path: Path, photo, suffix: str) -> None:
+    image = np.dstack([photo[:40, :60], np.full((40, 60), 255, np.uint8)]).astype(np.float32) / 255
+    image[:10, :10, :3] = 5
+    image[30:, :, 3] = 0  # or WebP would leave opacity out
+    vips(image).write_to_file(str(tmp_path / "a.tif"))
+    result, notes = through(upscaler, tmp_path / "a.tif", tmp_path / f"b{suffix}")
+    white = 65535 if suffix == ".png" else 255
+    alpha = result.numpy()[:, :, 3]
+    assert alpha[:100].min() >= 0.99 * white and alpha[140:].max() <= 0.01 * white
+    assert "5, its brightest sample, is written as white, everything 20% as bright" in notes

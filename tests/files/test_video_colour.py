@@ -11,7 +11,19 @@ import pytest
 from clips import Clip, make
 
 from acutance.errors import BadInput
-from acutance.files.video_colour import BT709, BT2020, RGB, SMPTE170M, Colour, FromRgb, read_colour, resized, to_rgb
+from acutance.files.video_colour import (
+    BT709,
+    BT2020,
+    RGB,
+    SMPTE170M,
+    Colour,
+    FromRgb,
+    read_colour,
+    resized,
+    to_rgb,
+    white,
+)
+from acutance.files.videos import inspect
 
 COLOURS = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0), (128, 128, 128), (200, 30, 90)]
 WEIGHTS = {BT709: (0.2126, 0.0722), SMPTE170M: (0.299, 0.114), BT2020: (0.2627, 0.0593)}  # H.273, table 4
@@ -58,6 +70,67 @@ def test_chroma_lies_at_the_left() -> None:
     red = np.frombuffer(frame.planes[2], np.uint8).reshape(8, -1)[4, 4:60].astype(float)
     exact = np.array([formula((int(r), 90, 90), BT709, False, 8)[2] for r in slope[0, :, 0]])
     assert abs(float((red - exact[0::2][4:60]).mean())) < 0.1 < float(((exact[1::2] - exact[0::2]) / 2)[4:60].mean())
+
+
+@pytest.mark.parametrize(
+    ("codec", "pixels"),
+    [("libx264", "yuv420p"), ("mpeg2video", "yuv420p"), ("libvpx-vp9", "yuv420p"), ("libvpx", "yuv420p"),
+     ("ffv1", "yuv420p"), ("ffv1", "yuv422p"), ("rawvideo", "yuv420p"), ("prores_ks", "yuv422p10le")],
+)  # fmt: skip
+def test_colour_stays_in_its_place_whatever_the_coding(tmp_path: Path, codec: str, pixels: str) -> None:
+    """An edge of colour alone, made with chroma at the left: it comes back where it was."""
+    rgb = np.zeros((64, 128, 3), np.uint8)
+    rgb[:, :64], rgb[:, 64:] = (150, 90, 90), (90, 115, 150)
+    path = tmp_path / ("a.mov" if codec == "prores_ks" else "a.nut")
+    with av.open(str(path), "w") as target:
+        options = {"crf": "4", "b": "9M"} if codec.startswith("lib") else {}
+        stream = target.add_stream(codec, rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = 128, 64, pixels
+        frame = FromRgb(pixels, colour(SMPTE170M, False), (128, 64))(rgb)
+        frame.pts, frame.time_base = 0, Fraction(1, 25)
+        target.mux([*stream.encode(frame), *stream.encode(None)])
+    film = inspect(path)
+    with av.open(str(path)) as source:
+        found = to_rgb(next(source.decode(video=0)), film.colour, False, (128, 64))
+    blue = found[16:48, 48:80, 2].astype(float).mean(0)
+    place = 48 + float((150 - blue).sum() / (150 - 90))  # of an edge from 90 to 150, by its area
+    exact = 48 + float((150 - to_rgb(frame, film.colour, False, (128, 64))[16:48, 48:80, 2].mean(0)).sum() / 60)
+    assert abs(place - 64) < 0.3, (place, exact)
+
+
+@pytest.mark.parametrize(("codec", "pixels"), [("ffv1", "gray"), ("libx265", "gray"), ("libx265", "gray10le")])
+def test_black_and_white_film_says_its_range(tmp_path: Path, codec: str, pixels: str) -> None:
+    """Limited range: what is 16 and 235 of 255 is black and white."""
+    options = {"x265-params": "log-level=none:lossless=1"} if codec == "libx265" else {}
+    clip = Clip(size=(64, 64), frames=1, codec=codec, pixels=pixels, options=options, colour=(1, 1, 1, 1))
+    step = 4 if "10" in pixels else 1
+    with av.open(str(tmp_path / "a.mkv"), "w") as target:
+        stream = target.add_stream(clip.codec, rate=24, options=clip.options)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, pixels
+        stream.codec_context.color_range = 1
+        levels = np.full((64, 64), 16 * step, np.uint16 if step > 1 else np.uint8)
+        levels[:, 32:] = 235 * step
+        frame = av.VideoFrame.from_ndarray(levels, format=pixels)
+        frame.pts, frame.time_base, frame.color_range = 0, Fraction(1, 24), 1
+        target.mux([*stream.encode(frame), *stream.encode(None)])
+    film = inspect(tmp_path / "a.mkv")
+    with av.open(str(tmp_path / "a.mkv")) as source:
+        found = to_rgb(next(source.decode(video=0)), film.colour, film.deep, (64, 64))
+    top = white(found.dtype, film.colour)
+    assert found[:, :28].max() <= top / 255 and found[:, 36:].min() >= top * 254 / 255
+
+
+def test_white_of_deep_film_is_whole() -> None:
+    """RGB film of 10 bits: white stays white in RGB, and in YUV of limited range."""
+    rgb = np.full((16, 16, 3), 65535, np.uint16)
+    frame = av.VideoFrame.from_ndarray(rgb, format="rgb48le").reformat(format="gbrp10le")
+    frame.pts, frame.time_base = 0, Fraction(1, 25)
+    what = read_colour(Path("a.mkv"), frame)
+    back = to_rgb(frame, what, True, (16, 16))
+    assert back.min() == white(back.dtype, what) == 65535
+    assert int(np.frombuffer(FromRgb("gbrp10le", what, (16, 16), what)(back).planes[0], np.uint16)[0]) == 1023
+    yuv = FromRgb("yuv444p10le", colour(BT709, False), (16, 16), what)(back)
+    assert int(np.frombuffer(yuv.planes[0], np.uint16)[0]) == 940
 
 
 def test_reduction_is_antialiased_and_keeps_colours() -> None:

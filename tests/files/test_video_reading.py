@@ -173,6 +173,22 @@ def test_a_clock_that_begins_anew_goes_on_and_is_reported(tmp_path: Path) -> Non
     assert [x[:2] for x in again if x[2]] == [x[:2] for x in found[71:]]
 
 
+def test_combs_are_seen_and_flags_alone_are_not_believed(tmp_path: Path, photo: np.ndarray) -> None:
+    """Captures that lost their flag are interlaced all the same, and film on a disc that flags everything is not."""
+    size, frames = (160, 96), 130
+    plain = [photo[100:196, number : number + 160] for number in range(2 * frames)]  # a slow pan
+    woven = [np.where(np.arange(size[1])[:, None, None] % 2, plain[n + 1], plain[n]) for n in range(0, 2 * frames, 2)]
+    for codec in ("libx264", "ffv1"):
+        kind = Clip(frames=frames, size=size, codec=codec, options={})
+        assert inspect(make(tmp_path / f"{codec}.mkv", kind, woven)).interlaced
+    # a clock that begins far from 0: the later places are found there too
+    kind = Clip(size=size, options={"g": "12"}, base=Fraction(1, 24), pts=range(240_000, 240_000 + frames))
+    half = [*plain[: frames // 4], *woven[frames // 4 :]]
+    assert inspect(make(tmp_path / "late.ts", kind, half)).interlaced
+    flagged = make(tmp_path / "flagged.mp4", Clip(frames=frames, size=size, options={}, interlaced=True), plain)
+    assert not inspect(flagged).interlaced
+
+
 def test_another_pixel_format_in_the_middle_keeps_its_colours_when_deinterlaced(tmp_path: Path) -> None:
     parts = [make(tmp_path / f"{p}.ts", Clip(size=(64, 48), frames=10, pixels=p)) for p in ("yuv420p", "yuv422p")]
     path = tmp_path / "both.ts"

@@ -142,6 +142,15 @@ def test_every_codec_in_segments(tmp_path: Path, codec: str) -> None:
         assert np.abs(frame[1::4, 1::4].astype(int) - picture(number, 64, 64)).mean() < 5
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+def test_h265_is_named_as_every_player_knows_it(tmp_path: Path, suffix: str) -> None:
+    source = make(tmp_path / "in.mp4", Clip(size=(64, 64), frames=6))
+    run(source, tmp_path / f"out{suffix}", codec="h265", crf=None, preset="ultrafast")
+    with av.open(str(tmp_path / f"out{suffix}")) as result:
+        assert result.streams.video[0].codec_context.codec_tag == "hvc1"
+        assert len(list(result.decode(video=0))) == 6
+
+
 def test_sizes(tmp_path: Path) -> None:
     source = make(tmp_path / "in.mp4", Clip(size=(48, 32), rotation=90, frames=2))
     for settings, size in (({"scale": 2}, (96, 64)), ({"scale": 1.4}, (68, 46)), ({"scale": 6}, (288, 192)),

@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 
 import acutance
 from acutance.errors import BadInput, Interrupted, OverLimit, ResourceError, UsageError
+from acutance.imaging.tiling import Grid, plan_grid
 from acutance.models import store
 from acutance.models.model import Geometry
 from acutance.pipelines.journal import NAME, Journal
-from acutance.pipelines.upscale import STRIP_BYTES, Settings, Upscaler, final_size, passes_needed, tile_grid
+from acutance.pipelines.tiles import STRIP_BYTES, tile_grid
+from acutance.pipelines.upscale import Settings, Upscaler, final_size, passes_needed
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +107,24 @@ def test_every_geometry_can_be_tiled(model, geometry: Geometry, width: int, heig
     strip = max(row.until - row.keep for row in grid.rows) * width * geometry.scale**2 * pixel_bytes
     floor = 4 * (max(32, geometry.multiple) + 2 * geometry.multiple + geometry.overlap + 2 * geometry.halo)
     assert strip <= max(2 * STRIP_BYTES, floor * width * geometry.scale**2 * pixel_bytes)
+
+
+@pytest.mark.parametrize("size", [(256, 256), (512, 384), (720, 576), (1280, 720), (1920, 1080), (4000, 3000)])
+def test_tiles_are_chosen_so_that_little_is_computed_twice(model, size: tuple[int, int]) -> None:
+    """Never more than near-square tiles would, and in pairs, so that small pictures keep two cores busy as well."""
+    geometry = Geometry(scale=2, halo=36, multiple=2, overlap=0)  # of fidelity_x2
+    folded = dataclasses.replace(model, geometry=geometry)
+
+    def work(grid: Grid) -> int:
+        return len(grid) * grid.tile[0] * grid.tile[1]
+
+    for each, usual in ((model, 288), (folded, 576)):
+        alone, film = tile_grid(*size, each), tile_grid(*size, each, many=True)
+        square = plan_grid(size[1], size[0], tile=usual, halo=each.geometry.halo, multiple=each.geometry.multiple)
+        assert work(film) <= work(alone) and len(alone) >= 2
+        assert work(film) <= 1.07 * work(square)  # a wide picture's strips may ask for flat tiles
+        assert max(grid.tile[0] * grid.tile[1] for grid in (alone, film)) <= usual**2
+    assert len(tile_grid(640, 480, folded, many=True)) == 1
 
 
 def test_transparent_arrays_get_no_dark_fringe_either(model) -> None:

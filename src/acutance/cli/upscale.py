@@ -159,10 +159,11 @@ class _Report:
         if self.json:
             console.emit({"event": "summary", "done": summary.done, "kept": summary.kept, "failed": failed,
                           "not_tried": never, "other_files": left.files, "results": left.results,
-                          "subfolders": left.folders})  # fmt: skip
+                          "subfolders": left.folders, "linked_folders": left.links})  # fmt: skip
         alone = [f"{left.results} results of earlier commands"] if left.results else []
         alone += [f"{left.files} other files"] if left.files else []
         alone += [f"{left.folders} subfolders (--recursive takes them in)"] if left.folders else []
+        alone += [f"{left.links} links to folders (name them to take them in)"] if left.links else []
         if jobs + unopened == 1 and not summary.kept and not alone:
             return
         parts = [f"{summary.done} done"]

@@ -56,32 +56,37 @@ class CpuEngine:
         except RuntimeError as error:
             raise BadModel(f"{model.path}: OpenVINO cannot run its graph ({_first_line(error)})") from error
         check_output(model, tile, _spatial(self._compiled.outputs[0].shape, deep))
+        self._requests = self._new_requests()
+
+    def _new_requests(self) -> list[ov.InferRequest]:
         streams = self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
-        self._idle = [self._compiled.create_infer_request() for _ in range(streams + 1)]
+        return [self._compiled.create_infer_request() for _ in range(streams + 1)]
 
     def stream(self, tiles: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """See ``engines.Engine.stream``."""
         running: deque[tuple[ov.InferRequest, np.ndarray]] = deque()
+        idle, self._requests = self._requests or self._new_requests(), []  # a stream within this one has its own
         index = 0
         try:
             for tile in tiles:
-                request = self._idle.pop()
+                request = idle.pop()
                 batch = np.array(tile, order="C")[None]
                 request.set_input_tensor(ov.Tensor(batch, shared_memory=True))
                 request.start_async()
                 running.append((request, batch))
-                if not self._idle:
+                if not idle:
                     yield self._result(*running[0], index)
-                    self._idle.append(running.popleft()[0])
+                    idle.append(running.popleft()[0])
                     index += 1
             while running:
                 yield self._result(*running[0], index)
-                self._idle.append(running.popleft()[0])
+                idle.append(running.popleft()[0])
                 index += 1
         finally:
             for request, _ in running:
                 request.wait()
-                self._idle.append(request)
+                idle.append(request)
+            self._requests = idle
 
     def _result(self, request: ov.InferRequest, batch: np.ndarray, index: int) -> np.ndarray:
         request.wait()

@@ -26,31 +26,41 @@ LIMITED, FULL = 1, 2  # libav's numbers of ranges
 WHITE16 = 255 << 8  # of RGB in 16 bits as libswscale reads and writes it
 SD_LINES = 576  # up to here a film that does not say is taken to be in BT.601, above in BT.709
 EXACT = "accurate_rnd+full_chroma_int+full_chroma_inp+bitexact"
+# Their frames do not say where chroma lies. Players take it to lie at the left, libswscale between.
+SILENT = {"vp8", "vp9", "av1", "ffv1", "rawvideo", "ffvhuff", "huffyuv", "utvideo", "magicyuv", "theora", "prores",
+          "dnxhd", "cfhd", "v210", "v410", "r210"}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class Colour:
     """What H.273 numbers say of a film's colours. ``matrix`` is never unspecified: ``assumed`` tells that the
-    file does not name it."""
+    file does not name it. ``left``: chroma lies at the left, though frames do not say so."""
 
     matrix: int
     full: bool
     primaries: int
     transfer: int
     assumed: bool
+    left: bool = False
 
 
-def white(depth: np.dtype) -> float:
-    """The value of white in frames of ``depth``.
+def white(depth: np.dtype, colour: Colour) -> float:
+    """The value of white in frames of ``depth``: in 16 bits the highest one where samples use the whole range.
 
-    >>> white(np.dtype(np.uint8)), white(np.dtype(np.uint16))
+    >>> film = Colour(matrix=BT709, full=False, primaries=1, transfer=1, assumed=False)
+    >>> white(np.dtype(np.uint8), film), white(np.dtype(np.uint16), film)
     (255.0, 65280.0)
     """
-    return float(WHITE16) if depth == np.uint16 else 255.0
+    if depth != np.uint16:
+        return 255.0
+    return 65535.0 if colour.full else float(WHITE16)
 
 
-def read_colour(path: Path, frame: Any) -> Colour:
-    """The colours of a decoded frame. Raises ``BadInput`` for a matrix that cannot be converted faithfully."""
+def read_colour(path: Path, frame: Any, codec: str = "") -> Colour:
+    """The colours of a decoded frame. Raises ``BadInput`` for a matrix that cannot be converted faithfully.
+
+    ``codec``: the coding's canonical name, which tells what frames do not.
+    """
     matrix, assumed = int(frame.colorspace), False
     if frame.format.is_rgb or frame.format.has_palette:
         matrix = RGB
@@ -62,16 +72,20 @@ def read_colour(path: Path, frame: Any) -> Colour:
         raise BadInput(f"{path}: its colours are coded by matrix {matrix} of H.273, which cannot be converted; "
                        "convert it to BT.709 or BT.2020 first")  # fmt: skip
     full = frame.color_range == FULL or frame.format.name.startswith("yuvj") or matrix == RGB
+    left = codec in SILENT and not (codec == "av1" and frame.color_trc in HDR)  # that says so, and often lies above
     return Colour(
-        matrix=matrix, full=full, primaries=int(frame.color_primaries), transfer=int(frame.color_trc), assumed=assumed
-    )
+        matrix=matrix, full=full, primaries=int(frame.color_primaries), transfer=int(frame.color_trc), assumed=assumed,
+        left=left and matrix != RGB and not frame.format.name.startswith("gray"),
+    )  # fmt: skip
 
 
 def to_rgb(frame: Any, colour: Colour, deep: bool, size: tuple[int, int]) -> np.ndarray:
-    """A decoded frame as RGB ``(H, W, 3)``, uint8 or, if ``deep``, uint16 whose white is ``WHITE16``.
+    """A decoded frame as RGB ``(H, W, 3)``, uint8 or, if ``deep``, uint16; its white is ``white()``.
 
     ``size``: width and height; a frame of another size is resized to it.
     """
+    if colour.left:
+        return _from_left(frame, colour, deep, size)
     I = av.video.reformatter.Interpolation  # noqa: E741
     exact = I.BICUBIC | I.ACCURATE_RND | I.FULL_CHR_H_INT | I.FULL_CHR_H_INP | I.BITEXACT
     matrix = SWSCALE.get(colour.matrix)
@@ -79,7 +93,33 @@ def to_rgb(frame: Any, colour: Colour, deep: bool, size: tuple[int, int]) -> np.
         width=size[0], height=size[1], format="rgb48le" if deep else "rgb24", interpolation=exact, threads=1,
         src_colorspace=matrix, src_color_range=FULL if colour.full else LIMITED, dst_color_range=FULL,
     )  # fmt: skip
-    return np.ascontiguousarray(rgb.to_ndarray())
+    found = np.ascontiguousarray(rgb.to_ndarray())
+    # libswscale takes grey to use the whole range, whatever it says
+    return _stretched(found) if frame.format.name.startswith("gray") and frame.color_range == LIMITED else found
+
+
+def _from_left(frame: Any, colour: Colour, deep: bool, size: tuple[int, int]) -> np.ndarray:
+    """The same for frames that would be taken to hold their chroma elsewhere."""
+    options = (
+        f"{size[0]}:{size[1]}:flags=bicubic+{EXACT}:in_color_matrix={NAMES[colour.matrix]}:out_range=pc:"
+        f"in_range={'pc' if colour.full else 'tv'}:in_chroma_loc=left"
+    )
+    graph = av.filter.Graph()
+    graph.threads = 1
+    source = graph.add_buffer(
+        width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base or Fraction(1, 1000)
+    )
+    nodes = [graph.add("scale", options), graph.add("format", "rgb48le" if deep else "rgb24")]
+    graph.link_nodes(source, *nodes, graph.add("buffersink")).configure()
+    graph.push(frame)
+    return np.ascontiguousarray(graph.pull().to_ndarray())
+
+
+def _stretched(grey: np.ndarray) -> np.ndarray:
+    """16 to 235 of 255, or the like of 16 bits, to 0 to 255 (``WHITE16``)."""
+    step = 256 if grey.dtype == np.uint16 else 1
+    levels = (np.arange(np.iinfo(grey.dtype).max + 1) - 16.0 * step) * (255 / 219)
+    return np.rint(levels).clip(0, 255 * step).astype(grey.dtype)[grey]
 
 
 def resized(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -92,19 +132,22 @@ def resized(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 class FromRgb:
-    """RGB ``(H, W, 3)`` uint8, or uint16 with white at ``WHITE16``, to frames of ``pixel_format`` and ``size``
-    (width, height), in ``colour``.
+    """RGB ``(H, W, 3)`` uint8, or uint16 with white at ``white()``, to frames of ``pixel_format`` and ``size``
+    (width, height), in ``colour``. ``source``: the colours of the film it was, which decide its white.
 
     A smaller size is an antialiased reduction (Lanczos); chroma is sited at the left, as decoders assume.
     """
 
-    def __init__(self, pixel_format: str, colour: Colour, size: tuple[int, int]) -> None:
+    def __init__(self, pixel_format: str, colour: Colour, size: tuple[int, int], source: Colour | None = None) -> None:
         self.pixel_format, self.colour, self.size = pixel_format, colour, size
+        self._whole = source is not None and source.full and not colour.full  # 65535 is to become WHITE16
         self._graph: Any = None
         self._shape: tuple[int, ...] = ()
 
     def __call__(self, rgb: np.ndarray) -> Any:
         """The frame; it carries no time yet."""
+        if self._whole and rgb.dtype == np.uint16:
+            rgb = np.rint(rgb * np.float32(WHITE16 / 65535)).astype(np.uint16)
         frame = av.VideoFrame.from_ndarray(rgb, format="rgb48le" if rgb.dtype == np.uint16 else "rgb24")
         frame.pts, frame.time_base = 0, Fraction(1, 1000)
         if self._graph is None or self._shape != rgb.shape:

@@ -104,6 +104,8 @@ def _lay_out(assembly: Assembly, source: Any, target: Any, stack: ExitStack) -> 
     for stream in source.streams:
         if stream.index == film.stream:
             video = target.add_stream_from_template(template, opaque=True)
+            if target.format.name in ("mp4", "mov") and video.codec_context.name == "hevc":
+                video.codec_context.codec_tag = "hvc1"  # Apple's players know H.265 by this name only
             video.time_base = film.time_base
             video.metadata.update(stream_metadata(stream))
             video.disposition = stream.disposition

@@ -43,7 +43,7 @@ def converter(film: Film, encoding: Encoding) -> FromRgb:
     yuv = encoding.pixel_format.startswith("yuv")
     matrix = film.colour.matrix if film.colour.matrix != RGB or not yuv else BT709
     full = film.colour.full and not (film.rgb and yuv)
-    return FromRgb(encoding.pixel_format, replace(film.colour, matrix=matrix, full=full), encoding.size)
+    return FromRgb(encoding.pixel_format, replace(film.colour, matrix=matrix, full=full), encoding.size, film.colour)
 
 
 def segment_format(encoding: Encoding) -> str:

@@ -81,7 +81,7 @@ def inspect(path: Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Film:
         if stream.duration:
             duration = float(stream.duration * stream.time_base)
         display, side = _side_data(frame)
-        kind = container.format.name
+        kind, codec = container.format.name, stream.codec_context.codec.canonical_name
         indexed = len(stream.index_entries) if kind.startswith("mov") else 0
         return Film(
             path=path, stream=stream.index, container=kind, width=frame.width, height=frame.height,
@@ -90,7 +90,7 @@ def inspect(path: Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Film:
             grey=len([c for c in components if not c.is_alpha]) == 1 and not frame.format.has_palette,
             rgb=frame.format.is_rgb or frame.format.has_palette,
             alpha=any(c.is_alpha for c in components),
-            colour=read_colour(path, frame), aspect=stream.sample_aspect_ratio or Fraction(1),
+            colour=read_colour(path, frame, codec), aspect=stream.sample_aspect_ratio or Fraction(1),
             matrix=display, time_base=stream.time_base, rate=Fraction(rate),
             frames=indexed or stream.frames or round(duration * rate), counted=bool(indexed), duration=duration,
             start=float((container.start_time or 0) * MICROSECOND),
@@ -160,6 +160,8 @@ def _notes(frame: Any) -> Iterator[str]:
     names = {data.type.name for data in frame.side_data}
     if names & set(DYNAMIC):
         yield "the metadata of dynamic HDR (HDR10+ or Dolby Vision) is dropped: it describes other pixels"
+    if names & {"SPHERICAL", "STEREO3D"}:
+        yield "that it is spherical or in 3D is not written into the result; name it so in its player"
     if "A53_CC" in names:
         yield "captions inside the picture's own stream (CEA-608/708) are dropped"
     if any(c.is_alpha for c in frame.format.components):

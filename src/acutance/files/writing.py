@@ -47,13 +47,15 @@ class Target:
     fields: dict[str, tuple[Any, Any]]
 
 
-def losses(file_format: str, bands: int, depth: np.dtype, fields: metadata.Fields) -> list[str]:
-    """What ``file_format`` cannot hold of such a picture, in words."""
+def losses(file_format: str, bands: int, depth: np.dtype, fields: metadata.Fields, peak: float = 1.0) -> list[str]:
+    """What ``file_format`` cannot hold of such a picture, in words; ``peak``: the value of its white."""
     notes = metadata.losses(file_format, bands <= 2, fields)
     if file_format in EIGHT_BIT and depth != np.uint8:
         notes.append(f"{file_format} is written with 8 bits; a result named .tif or .png keeps the depth")
     elif file_format == "png" and depth == np.float32:
         notes.append("png holds no floating point; written with 16 bits (a result named .tif keeps it)")
+    if depth == np.float32 and peak > 1 and file_format != "tif":
+        notes.append(f"{peak:.3g}, its brightest sample, is written as white, everything {1 / peak:.0%} as bright")
     if file_format == "jpg" and bands in (2, 4):
         notes.append("jpg holds no transparency; laid on white")
     return notes
@@ -124,10 +126,23 @@ def _encoded(image: VipsImage, target: Target) -> VipsImage:
 
 def _fitting_depth(image: VipsImage, target: Target) -> VipsImage:
     grey = image.bands <= 2
+    whites = [target.peak] * image.bands
+    if image.format == "float" and image.hasalpha():
+        whites[-1] = 1.0  # opaque, however bright the colours are
     if target.file_format in EIGHT_BIT and image.format != "uchar":
-        return (image * (255.0 / target.peak)).rint().cast("uchar").copy(interpretation="b-w" if grey else "srgb")
+        return (
+            (image * [255 / white for white in whites])
+            .rint()
+            .cast("uchar")
+            .copy(interpretation="b-w" if grey else "srgb")
+        )
     if target.file_format == "png" and image.format == "float":
-        return (image * (65535 / target.peak)).rint().cast("ushort").copy(interpretation="grey16" if grey else "rgb16")
+        return (
+            (image * [65535 / white for white in whites])
+            .rint()
+            .cast("ushort")
+            .copy(interpretation="grey16" if grey else "rgb16")
+        )
     if image.format == "ushort":
         return image.copy(interpretation="grey16" if grey else "rgb16")
     return image

@@ -31,11 +31,13 @@ class Job:
 
 @dataclass
 class LeftAlone:
-    """What was passed over: files that are no pictures, results of pictures of the same batch, and subfolders."""
+    """What was passed over: files that are no pictures, results of pictures of the same batch, subfolders, and links to
+    folders, which are never followed."""
 
     files: int = 0
     results: int = 0
     folders: int = 0
+    links: int = 0
 
 
 @dataclass
@@ -153,6 +155,7 @@ def _pictures(folder: Path, recursive: bool, apart_from: Path, left: LeftAlone, 
         here = Path(place)
         keep = [n for n in folders if not n.startswith(".") and (here / n).resolve() != inside]
         left.folders += 0 if recursive else len(keep)
+        left.links += sum((here / n).is_symlink() for n in keep) if recursive else 0
         folders[:] = sorted(keep) if recursive else []
         files += [here / n for n in sorted(names) if not n.startswith(".") and (here / n).is_file()]
     pictures = [p for p in files if p.suffix.lower() in READABLE]

@@ -21,7 +21,8 @@ from acutance.files.videos import MAX_MEGAPIXELS, Film, inspect
 from acutance.imaging.tiling import Grid
 from acutance.models.model import Model
 from acutance.pipelines.plan import FilmPlan
-from acutance.pipelines.upscale import Settings, Upscaler, final_size, passes_needed, tile_grid
+from acutance.pipelines.tiles import tile_grid
+from acutance.pipelines.upscale import Settings, Upscaler, final_size, passes_needed
 
 NEARLY = 1e-6  # of a tick or a frame: what rounding of decimal times may be off
 SEGMENT = 96  # frames: what a stop loses at most, and the longest group of pictures
@@ -157,7 +158,7 @@ def _fitting(film: Film, size: tuple[int, int], pixels: str, settings: FilmSetti
 def _grids(film: Film, size: tuple[int, int], model: Model) -> Iterator[Grid]:
     width, height = film.width, film.height
     for _ in range(passes_needed(width, height, size, model.geometry.scale)):
-        yield tile_grid(width, height, model, 0, 6 if film.deep else 3)
+        yield tile_grid(width, height, model, 0, 6 if film.deep else 3, many=True)
         width, height = width * model.geometry.scale, height * model.geometry.scale
 
 

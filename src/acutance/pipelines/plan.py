@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-VERSION = 2  # raised whenever the same plan would give other bytes
-FILM_VERSION = 2  # likewise for films
+VERSION = 3  # raised whenever the same plan would give other bytes
+FILM_VERSION = 3  # likewise for films
 
 
 class Canonical:

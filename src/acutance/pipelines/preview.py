@@ -26,7 +26,8 @@ from acutance.pipelines.film import SEGMENT, FilmSettings, result_size
 from acutance.pipelines.frames import enlarge_frames
 from acutance.pipelines.preparation import prepared
 from acutance.pipelines.strips import Layout
-from acutance.pipelines.upscale import Event, Upscaler, passes_needed, tile_grid
+from acutance.pipelines.tiles import tile_grid
+from acutance.pipelines.upscale import Event, Upscaler, passes_needed
 
 AREA = 320 * 240  # pixels of the film that are shown at most, cut from the middle
 PATIENCE = 30.0  # seconds after which the clip is cut short
@@ -140,9 +141,9 @@ def _pairs(
     read = ahead(prepared(cropped(), settings.stabilise_time, settings.denoise_grain), 4)
     frames: Iterator[np.ndarray] = (frame.rgb for frame in read)
     depth, scale = np.dtype(np.uint16 if film.deep else np.uint8), upscaler.model.geometry.scale
-    layout, wide, tall = Layout(3, depth, white(depth)), width, height
+    layout, wide, tall = Layout(3, depth, white(depth, film.colour)), width, height
     for _ in range(passes_needed(width, height, (large[0], large[1]), scale)):
-        grid = tile_grid(wide, tall, upscaler.model)
+        grid = tile_grid(wide, tall, upscaler.model, many=True)
         frames = enlarge_frames(frames, layout, grid, scale, upscaler.engine(grid, depth), cancelled=cancelled)
         wide, tall = wide * scale, tall * scale
     with closing(read):

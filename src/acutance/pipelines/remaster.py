@@ -242,7 +242,7 @@ def _results(
     read = read_frames(project.film, Span(first=plan.first, stop=plan.stop), damage, deinterlace=plan.deinterlace,
                        after=after, lead=look_back(plan.stabilise_time),
                        jump=not (done and done[-1]["counts"][3]))  # fmt: skip
-    layout = Layout(3, depth, white(depth))
+    layout = Layout(3, depth, white(depth, project.film.colour))
 
     def enlarged() -> Iterator[Result]:
         frames = ahead(prepared(read, plan.stabilise_time, plan.denoise_grain), MOST_AHEAD)

@@ -17,7 +17,7 @@ from acutance.engines import Engine
 from acutance.errors import UsageError
 from acutance.files import images, limits, standard, writing
 from acutance.files.atomic import resource_error, sweep, temporary_beside
-from acutance.imaging.tiling import Grid, ceil_to, plan_grid
+from acutance.imaging.tiling import Grid
 from acutance.models.model import Model
 from acutance.pipelines.journal import TAKEN, Journal
 from acutance.pipelines.plan import Plan, units
@@ -25,36 +25,9 @@ from acutance.pipelines.projection import projected_strips
 from acutance.pipelines.settings import Settings, final_size, passes_needed
 from acutance.pipelines.strips import Layout, Rows, peak_of
 from acutance.pipelines.stylize import Painted
+from acutance.pipelines.tiles import tile_grid
 
-TILE = 288  # pixels a side, as the network works on them: about what the processor's caches like, halo included
-FOLDS = 4  # networks with a ``multiple`` up to this fold as many pixels a side into channels before they work
-STYLE_TILE = 800  # of networks that paint: most of them works at a quarter of the size or less
-STRIP_BYTES = 32 << 20  # a strip of the result, so that memory does not grow with the picture
 Event = Callable[[dict[str, Any]], None]
-
-
-def tile_grid(width: int, height: int, model: Model, wanted: int = 0, pixel_bytes: int = 3) -> Grid:
-    """The tiles of one pass: near ``TILE`` (or ``STYLE_TILE``) square, flatter for wide pictures so that a strip of the
-    result, of ``pixel_bytes`` a pixel, stays under ``STRIP_BYTES``."""
-    geometry = model.geometry
-    halo, multiple = geometry.halo, geometry.multiple
-    margin = ceil_to(2 * (halo or 0) + geometry.overlap, multiple)
-    if wanted and geometry.tile and wanted != geometry.tile:
-        raise UsageError(f"--tile {wanted}: {model.name} works on tiles of {geometry.tile} only; leave it out")
-    if wanted and wanted < margin + multiple:
-        raise UsageError(f"--tile {wanted}: {model.name} needs at least {margin + multiple}")
-    rows_allowed = STRIP_BYTES // (width * pixel_bytes * geometry.scale**2)
-    least = margin + max(32, multiple)
-    usual = STYLE_TILE if model.verb == "stylize" else TILE * (multiple if multiple <= FOLDS else 1)
-    tall = wanted or max(min(usual, rows_allowed + margin), least)
-    wide = wanted or (usual + usual * usual // tall) // 2  # less area when flat: wide rows need memory elsewhere
-    wide = max(wide, wanted or least)
-    common: dict[str, Any] = {
-        "halo": halo, "multiple": multiple, "fixed": geometry.tile, "overlap": geometry.overlap,
-    }  # fmt: skip
-    rows = plan_grid(height, width, tile=tall, **common)
-    columns = plan_grid(height, width, tile=wide, **common)
-    return replace(rows, columns=columns.columns)
 
 
 class Upscaler:
@@ -141,11 +114,12 @@ class Upscaler:
             }  # fmt: skip
             if self._kept(target, journal, unit):
                 return {"status": "kept", **facts}
+            limits.check_output_size(target, plan.file_format, *size)
+            peak = peak_of(np.dtype(picture.depth), picture.highest())
             notes = [
                 *picture.notes,
-                *writing.losses(plan.file_format, picture.bands, np.dtype(picture.depth), picture.fields),
+                *writing.losses(plan.file_format, picture.bands, np.dtype(picture.depth), picture.fields, peak),
             ]
-            limits.check_output_size(target, plan.file_format, *size)
             beside = {"source": source.name} if source.resolve().parent == target.resolve().parent else {}
 
             def commit(size: int) -> None:
@@ -153,7 +127,8 @@ class Upscaler:
                 journal.commit(target.name, unit, size, **beside)
 
             try:
-                found = self._run(picture, target, plan, grids, _reporter(on_event, source, grids), cancelled, commit)
+                on_tile = _reporter(on_event, source, grids)
+                found = self._run(picture, peak, target, plan, grids, on_tile, cancelled, commit)
             except BrokenPipeError:  # of the one who reads the events
                 raise
             except OSError as error:
@@ -194,6 +169,7 @@ class Upscaler:
     def _run(
         self,
         picture: images.Picture,
+        peak: float,
         target: Path,
         plan: Plan,
         grids: list[Grid],
@@ -203,7 +179,7 @@ class Upscaler:
     ) -> float | None:
         """Every pass reads the picture before it; all but the last go to an unpacked file beside. Returns the
         seam ratio of a painted picture."""
-        scale, peak = self.model.geometry.scale, peak_of(np.dtype(picture.depth), picture.highest())
+        scale = self.model.geometry.scale
         with contextlib.ExitStack() as cleanup:
             for number, grid in enumerate(grids):
                 last = number + 1 == len(grids)

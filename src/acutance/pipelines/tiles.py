@@ -1,0 +1,70 @@
+"""Which tiles a picture is worked on in: as little arithmetic twice as the caches and the memory for strips allow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from acutance.errors import UsageError
+from acutance.imaging.tiling import Grid, ceil_to, plan_grid
+from acutance.models.model import Model
+
+TILE = 288  # pixels a side, as the network works on them: about what the processor's caches like, halo included
+FOLDS = 4  # networks with a ``multiple`` up to this fold as many pixels a side into channels before they work
+STYLE_TILE = 800  # of networks that paint: most of them works at a quarter of the size or less
+STRIP_BYTES = 32 << 20  # a strip of the result, so that memory does not grow with the picture
+TRIED = 64  # heights compared
+
+
+def tile_grid(
+    width: int, height: int, model: Model, wanted: int = 0, pixel_bytes: int = 3, *, many: bool = False
+) -> Grid:
+    """The tiles of one pass, of an area near ``TILE`` (or ``STYLE_TILE``) squared; of all such tiles those of which
+    least is computed twice.
+
+    They are flatter for wide pictures, so that a strip of the result, of ``pixel_bytes`` a pixel, stays under
+    ``STRIP_BYTES``. ``wanted``: the size a person asked for. ``many``: pictures follow one another, so that a last
+    odd tile leaves nobody waiting. Raises ``UsageError`` for a size that the network cannot take.
+    """
+    geometry, paints = model.geometry, model.verb == "stylize"
+    margin = ceil_to(2 * (geometry.halo or 0) + geometry.overlap, geometry.multiple)
+    _check(wanted, model, margin)
+    rows_allowed = STRIP_BYTES // (width * pixel_bytes * geometry.scale**2)
+    least = margin + max(32, geometry.multiple)
+    usual = STYLE_TILE if paints else TILE * (geometry.multiple if geometry.multiple <= FOLDS else 1)
+    highest = max(rows_allowed + margin, least)
+    tall = wanted or max(min(usual, highest), least)
+    wide = max(wanted or (usual + usual * usual // tall) // 2, least)  # less when flat: wide rows need memory elsewhere
+    first = _grid(height, width, tall, wide, model)
+    if wanted or geometry.tile or geometry.halo is None or paints:
+        return first
+    area = tall * wide
+    step = ceil_to(max(1, (2 * usual - least) // TRIED), geometry.multiple)
+    heights = range(least, min(highest, 2 * usual) + 1, step)
+    others = [_grid(height, width, tall, max(area // tall, least), model) for tall in heights]
+    return min([first, *others], key=lambda grid: _work(grid, many))
+
+
+def _check(wanted: int, model: Model, margin: int) -> None:
+    geometry = model.geometry
+    if wanted and geometry.tile and wanted != geometry.tile:
+        raise UsageError(f"--tile {wanted}: {model.name} works on tiles of {geometry.tile} only; leave it out")
+    if wanted and wanted < margin + geometry.multiple:
+        raise UsageError(f"--tile {wanted}: {model.name} needs at least {margin + geometry.multiple}")
+
+
+def _grid(height: int, width: int, tall: int, wide: int, model: Model) -> Grid:
+    geometry = model.geometry
+    rows, columns = (
+        plan_grid(
+            height, width, tile=tile, halo=geometry.halo, multiple=geometry.multiple, fixed=geometry.tile,
+            overlap=geometry.overlap,
+        )
+        for tile in (tall, wide)
+    )  # fmt: skip
+    return replace(rows, columns=columns.columns)
+
+
+def _work(grid: Grid, many: bool) -> int:
+    """Pixels computed; of one picture in pairs, since tiles run beside each other."""
+    tall, wide = grid.tile
+    return (len(grid) if many else ceil_to(len(grid), 2)) * tall * wide
