@@ -19,10 +19,9 @@ from acutance.files.video_streams import CLOCKS_FROM_ANYWHERE, Companions, compa
 from acutance.files.video_writing import Encoding
 from acutance.files.videos import MAX_MEGAPIXELS, Film, inspect
 from acutance.imaging.tiling import Grid
-from acutance.models.model import Model
 from acutance.pipelines.plan import FilmPlan
-from acutance.pipelines.tiles import tile_grid
-from acutance.pipelines.upscale import Settings, Upscaler, final_size, passes_needed
+from acutance.pipelines.tiles import frame_grids
+from acutance.pipelines.upscale import Settings, Upscaler, final_size
 
 NEARLY = 1e-6  # of a tick or a frame: what rounding of decimal times may be off
 SEGMENT = 96  # frames: what a stop loses at most, and the longest group of pictures
@@ -112,7 +111,7 @@ def draw_up(source: Path, target: Path, upscaler: Upscaler, settings: FilmSettin
     pixels, losses = pixel_format(film, codec, preset)
     size = _fitting(film, size, pixels, settings)
     choose_codec(film, target, settings.codec, size)
-    grids = tuple(_grids(film, size, upscaler.model))
+    grids = frame_grids(film.width, film.height, size, upscaler.model, film.deep)
     depth = np.dtype(np.uint16 if film.deep else np.uint8)
     engine, precision = upscaler.settle(depth)
     encoding = Encoding(codec=codec, pixel_format=pixels, size=size, crf=crf, preset=preset, gop=settings.segment,
@@ -153,13 +152,6 @@ def _fitting(film: Film, size: tuple[int, int], pixels: str, settings: FilmSetti
         option = "--width" if settings.width else "--height"
         raise UsageError(f"{option} {asked}: {pixels} needs an even number of pixels; use {asked + 1}")
     return fitting
-
-
-def _grids(film: Film, size: tuple[int, int], model: Model) -> Iterator[Grid]:
-    width, height = film.width, film.height
-    for _ in range(passes_needed(width, height, size, model.geometry.scale)):
-        yield tile_grid(width, height, model, 0, 6 if film.deep else 3, many=True)
-        width, height = width * model.geometry.scale, height * model.geometry.scale
 
 
 def _excerpt(film: Film, settings: FilmSettings) -> tuple[int | None, int | None]:

@@ -21,13 +21,14 @@ from acutance.files.video_reading import Damage, Frame, Span, read_frames
 from acutance.files.video_streams import CLOCKS_FROM_ANYWHERE
 from acutance.files.video_writing import Encoding, converter, segment_writer
 from acutance.files.videos import Film, inspect
+from acutance.models.model import Model
 from acutance.pipelines.conveyor import ahead
 from acutance.pipelines.film import SEGMENT, FilmSettings, result_size
 from acutance.pipelines.frames import enlarge_frames
 from acutance.pipelines.preparation import prepared
 from acutance.pipelines.strips import Layout
-from acutance.pipelines.tiles import tile_grid
-from acutance.pipelines.upscale import Event, Upscaler, passes_needed
+from acutance.pipelines.tiles import frame_grids, work
+from acutance.pipelines.upscale import Event, Upscaler
 
 AREA = 320 * 240  # pixels of the film that are shown at most, cut from the middle
 PATIENCE = 30.0  # seconds after which the clip is cut short
@@ -64,7 +65,7 @@ def preview(
     upright = large[::-1] if _turns(film) % 2 else large
     encoding = _encoding(film, clip, (2 * upright[0] + BORDER, upright[1]))
     stills: list[np.ndarray] = []
-    count, expected, cut_short = 0, max(1, round(seconds * film.rate)), False
+    count, expected, cut_short, started = 0, max(1, round(seconds * film.rate)), False, 0.0
     keep = {round((n + 0.5) / STILLS * expected) for n in range(STILLS)} | {0}
     with atomic_path(clip) as temporary:
         with (
@@ -74,22 +75,25 @@ def preview(
             for before, after in pairs:
                 both = _side_by_side(before, after, film)
                 write(both)
+                started = started or time.perf_counter()
                 stills += [both] if count in keep else []
                 count += 1
                 on_event({"event": "progress", "input": str(source), "done": count, "total": max(expected, count)})
-                if cut_short := time.perf_counter() - begin > PATIENCE and count < expected:
+                ended = time.perf_counter()
+                if cut_short := ended - begin > PATIENCE and count < expected:
                     break
         if not count:
             raise BadInput(f"{source}: has no frames at {at:g} s; choose another --at")
     with atomic_path(sheet) as temporary:
         temporary.write_bytes(vips.jpeg(_eight_bits(np.concatenate(stills[-STILLS:]))))
     spent = time.perf_counter() - begin
-    share = film.width * film.height / (region[2] * region[3])
+    each = (ended - started) / (count - 1) if count > 1 else spent  # seconds; starting up happens once
+    share = _share(film, size, region, (large[0], large[1]), upscaler.model)
     return {
         "input": str(source), "output": str(clip), "sheet": str(sheet), "frames": count,
         "of": expected if cut_short else count, "region": list(region),
         "seconds": round(spent, 3), "size": list(size),
-        "whole_film_s": round(spent / count * share * film.frames, 1) if film.frames else None,
+        "whole_film_s": round(each * share * film.frames, 1) if film.frames else None,
     }  # fmt: skip
 
 
@@ -111,6 +115,15 @@ def cut_out(width: int, height: int) -> tuple[int, int, int, int]:
         return 0, 0, width, height
     wide, tall = (max(16, int(side * shrink) // 8 * 8) for side in (width, height))
     return (width - wide) // 2, (height - tall) // 2, wide, tall
+
+
+def _share(
+    film: Film, size: tuple[int, int], region: tuple[int, int, int, int], large: tuple[int, int], model: Model
+) -> float:
+    """How much more a whole frame takes than its ``region``: tiles overlap, and a cut-out has fewer of them."""
+    whole = frame_grids(film.width, film.height, size, model, film.deep)
+    part = frame_grids(region[2], region[3], large, model, film.deep)
+    return sum(map(work, whole)) / max(1, sum(map(work, part))) if whole else math.prod(size) / math.prod(large)
 
 
 def _pairs(
@@ -141,11 +154,9 @@ def _pairs(
     read = ahead(prepared(cropped(), settings.stabilise_time, settings.denoise_grain), 4)
     frames: Iterator[np.ndarray] = (frame.rgb for frame in read)
     depth, scale = np.dtype(np.uint16 if film.deep else np.uint8), upscaler.model.geometry.scale
-    layout, wide, tall = Layout(3, depth, white(depth, film.colour)), width, height
-    for _ in range(passes_needed(width, height, (large[0], large[1]), scale)):
-        grid = tile_grid(wide, tall, upscaler.model, many=True)
+    layout = Layout(3, depth, white(depth, film.colour))
+    for grid in frame_grids(width, height, (large[0], large[1]), upscaler.model, film.deep):
         frames = enlarge_frames(frames, layout, grid, scale, upscaler.engine(grid, depth), cancelled=cancelled)
-        wide, tall = wide * scale, tall * scale
     with closing(read):
         for after in frames:
             yield resized(originals.pop(0), (large[0], large[1])), resized(after, (large[0], large[1]))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from acutance.errors import UsageError
 from acutance.imaging.tiling import Grid, ceil_to, plan_grid
 from acutance.models.model import Model
+from acutance.pipelines.settings import passes_needed
 
 TILE = 288  # pixels a side, as the network works on them: about what the processor's caches like, halo included
 FOLDS = 4  # networks with a ``multiple`` up to this fold as many pixels a side into channels before they work
@@ -41,7 +42,21 @@ def tile_grid(
     step = ceil_to(max(1, (2 * usual - least) // TRIED), geometry.multiple)
     heights = range(least, min(highest, 2 * usual) + 1, step)
     others = [_grid(height, width, tall, max(area // tall, least), model) for tall in heights]
-    return min([first, *others], key=lambda grid: _work(grid, many))
+    return min([first, *others], key=lambda grid: work(grid) * (1 if many else _odd(len(grid))))
+
+
+def frame_grids(width: int, height: int, size: tuple[int, int], model: Model, deep: bool) -> tuple[Grid, ...]:
+    """The tiles of every pass that takes frames of ``width`` x ``height`` to ``size`` or beyond."""
+    grids, scale = [], model.geometry.scale
+    for _ in range(passes_needed(width, height, size, scale)):
+        grids.append(tile_grid(width, height, model, 0, 6 if deep else 3, many=True))
+        width, height = width * scale, height * scale
+    return tuple(grids)
+
+
+def work(grid: Grid) -> int:
+    """Pixels that the network computes."""
+    return len(grid) * grid.tile[0] * grid.tile[1]
 
 
 def _check(wanted: int, model: Model, margin: int) -> None:
@@ -64,7 +79,10 @@ def _grid(height: int, width: int, tall: int, wide: int, model: Model) -> Grid:
     return replace(rows, columns=columns.columns)
 
 
-def _work(grid: Grid, many: bool) -> int:
-    """Pixels computed; of one picture in pairs, since tiles run beside each other."""
-    tall, wide = grid.tile
-    return (len(grid) if many else ceil_to(len(grid), 2)) * tall * wide
+def _odd(count: int) -> float:
+    """How much longer it takes than its work, because tiles run in pairs.
+
+    >>> _odd(1), _odd(2), _odd(4)
+    (2.0, 1.0, 1.0)
+    """
+    return ceil_to(count, 2) / count
