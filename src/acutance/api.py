@@ -24,6 +24,9 @@ class Upscaler:
 
     For files also, as the options of ``acutance upscale``: ``scale``, ``width`` or ``height``, ``file_format``,
     ``quality``, ``overwrite``, ``max_megapixels``. Raises ``UsageError``, and ``TypeError`` for an unknown name.
+
+    Threads may share one; forked processes may not, start them with "spawn". Working on files sets libvips up for the
+    whole process: no cache, and no loaders that are not safe with files of strangers (SVG, PDF, ImageMagick).
     """
 
     def __init__(self, model: str = store.DEFAULT, *, texture: float = 0.0, **settings: Any) -> None:

@@ -467,4 +467,4 @@ def test_inputs_that_cannot_be_opened_are_named_and_counted(acutance, tmp_path: 
     assert (events[-1]["done"], events[-1]["failed"], events[-1]["not_tried"]) == (1, 1, 0)
     assert "1 done, 1 failed" in done.stderr
     nothing = acutance("upscale", "missing.png", "gone.png", "-o", "out")
-    assert nothing.returncode == 2 and "no pictures found" in nothing.stderr and "--recursive" not in nothing.stderr
+    assert nothing.returncode == 2 and "0 done, 2 failed" in nothing.stderr and "--recursive" not in nothing.stderr

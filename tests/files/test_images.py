@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pyvips
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, IptcImagePlugin
+from PIL.PngImagePlugin import PngInfo
 
 from acutance.errors import BadInput
 from acutance.files import limits, standard
@@ -342,3 +344,81 @@ def test_what_is_opaque_stays_so_beside_bright_colours(upscaler, tmp_path: Path,
     alpha = result.numpy()[:, :, 3]
     assert alpha[:100].min() >= 0.99 * white and alpha[140:].max() <= 0.01 * white
     assert "5, its brightest sample, is written as white, everything 20% as bright" in notes
+
+
+def test_opacity_is_not_measured_by_bright_colours(upscaler, tmp_path: Path) -> None:
+    """Colours up to 50, opacity from 0 to 1: it stays what it was."""
+    image = np.full((48, 48, 4), 0.4, np.float32)
+    image[:, :16, 3], image[:, 16:, 3] = 0, 1
+    image[3, 30, :3] = 50
+    vips(image).write_to_file(str(tmp_path / "a.tif"))
+    for settings in ({}, {"back_project": 2}):
+        one = Upscaler(store.load(), Settings(**settings, overwrite=True))
+        alpha = through(one, tmp_path / "a.tif", tmp_path / "b.tif")[0].numpy()[:, :, 3]
+        assert alpha.min() >= 0 and alpha.max() <= 1 and alpha[:, :48].max() < 0.1 and alpha[:, 80:].min() > 0.95
+
+
+def test_a_tiff_whose_samples_would_be_taken_for_rgb_is_refused(upscaler, tmp_path: Path, photo) -> None:
+    Image.fromarray(photo[:40, :60]).convert("YCbCr").save(tmp_path / "a.tif")
+    Image.fromarray(photo[:40, :60]).save(tmp_path / "fine.tif", compression="jpeg")
+    with pytest.raises(BadInput, match=r"a\.tif: is a TIFF in YCbCr.*convert it to RGB"):
+        upscaler.file(tmp_path / "a.tif", tmp_path / "b.png")
+    upscaler.file(tmp_path / "fine.tif", tmp_path / "b.png")
+
+
+IIM = b"\x1c\x02\x78\x00\x05Hallo"  # a caption
+
+
+def with_segments(path: Path, photo: np.ndarray, *segments: tuple[int, bytes]) -> None:
+    plain = io.BytesIO()
+    Image.fromarray(photo[:40, :60]).save(plain, "jpeg")
+    parts = [struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data for marker, data in segments]
+    path.write_bytes(plain.getvalue()[:2] + b"".join(parts) + plain.getvalue()[2:])
+
+
+def test_captions_and_comments_are_kept_or_named(upscaler, tmp_path: Path, photo) -> None:
+    block = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0" + struct.pack(">I", len(IIM)) + IIM
+    with_segments(tmp_path / "a.jpg", photo, (0xED, block), (0xFE, b"made by hand"))
+    for suffix in (".jpg", ".png", ".tif", ".webp"):
+        _, notes = through(upscaler, tmp_path / "a.jpg", tmp_path / f"b{suffix}")
+        assert "carries a comment, which is not kept" in notes
+        assert any("captions and keywords" in note for note in notes) == (suffix != ".jpg")
+    with Image.open(tmp_path / "b.jpg") as jpeg, Image.open(tmp_path / "b.tif") as tiff:
+        assert IptcImagePlugin.getiptcinfo(jpeg) == {(2, 120): b"Hallo"}
+        assert 33723 not in tiff.tag_v2  # rather none than a broken one
+    png = PngInfo()
+    png.add_text("Title", "a boat")
+    Image.fromarray(photo[:40, :60]).save(tmp_path / "a.png", pnginfo=png)
+    assert through(upscaler, tmp_path / "a.png", tmp_path / "c.png")[1] == []
+    assert "jpg holds no PNG text; it is not kept" in through(upscaler, tmp_path / "a.png", tmp_path / "c.jpg")[1]
+
+
+def test_what_else_lies_in_a_file_is_named(upscaler, tmp_path: Path, photo) -> None:
+    frames = [Image.fromarray(photo[top : top + 40, :60]) for top in (0, 9)]
+    frames[0].save(tmp_path / "a.png", save_all=True, append_images=frames[1:])
+    assert "is an animation; only its first frame is used" in through(
+        upscaler, tmp_path / "a.png", tmp_path / "b.png")[1]  # fmt: skip
+    head = b"http://ns.adobe.com/xap/1.0/\0"
+    inside = b'GCamera:MicroVideo="1" GCamera:MicroVideoOffset="4096" xmpNote:HasExtendedXMP="AB" dc:x="kept"'
+    with_segments(tmp_path / "a.jpg", photo, (0xE1, head + b"<x:xmpmeta><r " + inside + b"/></x:xmpmeta>"))
+    result, notes = through(upscaler, tmp_path / "a.jpg", tmp_path / "b.jpg")
+    assert any("motion photo" in note for note in notes) and any("more XMP" in note for note in notes)
+    kept = bytes(result.get("xmp-data"))
+    assert b"MicroVideo" not in kept and b"HasExtended" not in kept and b'dc:x="kept"' in kept
+
+
+def test_damage_that_a_decoder_only_warns_of_is_said(upscaler, tmp_path: Path, photo) -> None:
+    plain = io.BytesIO()
+    Image.fromarray(photo[:160, :160]).save(plain, "jpeg", progressive=True, quality=95)
+    data, said = bytearray(plain.getvalue()), 0
+    for at in range(1000, len(data) - 600, 700):
+        broken = data[:at] + bytes(512) + data[at + 512 :]
+        (tmp_path / "a.jpg").write_bytes(broken)
+        try:
+            _, notes = through(Upscaler(store.load(), Settings(overwrite=True)), tmp_path / "a.jpg", tmp_path / "b.png")
+        except BadInput:
+            continue
+        said += any("its decoder calls it damaged (Corrupt JPEG data" in note for note in notes)
+    assert said >= 2
+    (tmp_path / "a.jpg").write_bytes(data)
+    assert through(Upscaler(store.load(), Settings(overwrite=True)), tmp_path / "a.jpg", tmp_path / "b.png")[1] == []

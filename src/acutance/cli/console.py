@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -67,12 +68,20 @@ class Progress:
             return
         self.drawn = time.monotonic()
         line = text if share is None else f"{_bar(share)}{'' if eta_s is None else f'  {clock(eta_s)} left'}  {text}"
-        print(f"\r\x1b[2K{line[: os.get_terminal_size(2).columns - 1]}", end="", file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError):
+            line = line[: os.get_terminal_size(2).columns - 1]
+        self._print(line)
 
     def clear(self) -> None:
         """Remove the line, so that other text can be printed."""
         if self.live:
-            print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
+            self._print("")
+
+    def _print(self, line: str) -> None:
+        try:
+            print(f"\r\x1b[2K{line}", end="", file=sys.stderr, flush=True)
+        except (OSError, ValueError):  # the terminal is gone; the work goes on
+            self.live = False
 
 
 def _bar(share: float, width: int = 24) -> str:

@@ -32,28 +32,32 @@ def models(context: click.Context, json: bool) -> None:
     """List the models, show one, import, mix, calibrate and export them."""
     if context.invoked_subcommand is not None:
         return
-    from acutance.models.model import read_facts
     from acutance.models.store import available, models_folder
 
     found = available()
     wide = max(12, *(len(name) for name in found)) if not json else 0
     for name, path in found.items():
         try:
-            row = _row(name, read_facts(path))
-        except (AcutanceError, KeyError, TypeError, AttributeError) as error:
-            console.say(f"acutance: {error}")
-            continue
-        if json:
-            console.emit({"event": "model", "path": str(path), **row})
-        else:
-            scores = "  ".join(_score(key, value) for key, value in row["scores"].items())
-            size = path.stat().st_size / 1e6
-            does = f"x{row['scale']}" if row["verb"] == "upscale" else "style"
-            print(f"{name:{wide}} {does:5} {size:.1f} MB  {row['network']}  {scores}".rstrip())
-            if row["about"]:
-                print(f"{'':{wide}} {row['about']}")
+            _list(name, path, wide, json)
+        except (AcutanceError, KeyError, TypeError, ValueError, AttributeError) as error:
+            console.say(f"acutance: {error if isinstance(error, AcutanceError) else f'{path}: {error}'}")
     if not json:
         console.say(f"your own: put model files into {models_folder()}, or name one with --model FILE")
+
+
+def _list(name: str, path: Path, wide: int, json: bool) -> None:
+    """One model's lines, or event."""
+    from acutance.models.model import read_facts
+
+    row = _row(name, read_facts(path))
+    if json:
+        console.emit({"event": "model", "path": str(path), **row})
+        return
+    scores = "  ".join(_score(key, value) for key, value in row["scores"].items())
+    does = {"upscale": f"x{row['scale']}", "stylize": "style"}[row["verb"]]
+    print(f"{name:{wide}} {does:5} {path.stat().st_size / 1e6:.1f} MB  {row['network']}  {scores}".rstrip())
+    if row["about"]:
+        print(f"{'':{wide}} {row['about']}")
 
 
 def _score(name: str, value: float) -> str:

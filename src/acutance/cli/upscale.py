@@ -94,7 +94,7 @@ def run(
 ) -> int:
     """Plan, run and report; returns the exit code."""
     from acutance.files.memory import return_freed_memory
-    from acutance.pipelines.batch import plan_jobs, run_jobs
+    from acutance.pipelines.batch import Summary, plan_jobs, run_jobs
     from acutance.pipelines.upscale import Upscaler
 
     return_freed_memory()
@@ -103,6 +103,10 @@ def run(
     report = _Report(json)
     for path, problem in unopened:
         report.failure(path, problem)
+    if not jobs and unopened:
+        report.close(Summary(), left, 0, len(unopened))
+        codes = {problem.exit_code for _, problem in unopened}
+        return codes.pop() if len(codes) == 1 else 1
     if not jobs:
         raise UsageError("no pictures found" + ("; subfolders need --recursive" if left.folders else ""))
     with console.stoppable() as stopped:

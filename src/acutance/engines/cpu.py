@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 
@@ -56,7 +57,7 @@ class CpuEngine:
         except RuntimeError as error:
             raise BadModel(f"{model.path}: OpenVINO cannot run its graph ({_first_line(error)})") from error
         check_output(model, tile, _spatial(self._compiled.outputs[0].shape, deep))
-        self._requests = self._new_requests()
+        self._requests, self._lock = self._new_requests(), threading.Lock()
 
     def _new_requests(self) -> list[ov.InferRequest]:
         streams = self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
@@ -65,7 +66,9 @@ class CpuEngine:
     def stream(self, tiles: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """See ``engines.Engine.stream``."""
         running: deque[tuple[ov.InferRequest, np.ndarray]] = deque()
-        idle, self._requests = self._requests or self._new_requests(), []  # a stream within this one has its own
+        with self._lock:  # a stream within this one, or in another thread, has its own
+            idle, self._requests = self._requests, []
+        idle = idle or self._new_requests()
         index = 0
         try:
             for tile in tiles:

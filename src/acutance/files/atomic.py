@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import glob
+import hashlib
 import os
+import platform
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from acutance.errors import DiskFull, ResourceError
+
+STALE = 86_400.0  # seconds without a write after which another machine's file counts as left behind
+_own: set[str] = set()  # names this process has given, which it still writes or has removed
 
 
 @contextlib.contextmanager
@@ -38,23 +45,47 @@ def atomic_path(final: Path, on_complete: Callable[[int], None] | None = None) -
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+        _own.discard(temporary.name)
 
 
 def temporary_beside(final: Path) -> Path:
-    """A fresh name in the same folder, hidden, ending in the same suffix and short enough."""
-    return final.with_name(f".{_short_stem(final)}.{os.getpid()}-{secrets.token_hex(3)}.part{final.suffix}")
+    """A fresh name in the same folder, hidden, ending in the same suffix and short enough.
+
+    It tells who writes it: the process, and the machine or container, since others count theirs anew.
+    """
+    owner = f"{os.getpid()}-{_here()}-{secrets.token_hex(3)}"
+    path = final.with_name(f".{_short_stem(final)}.{owner}.part{final.suffix}")
+    _own.add(path.name)
+    return path
 
 
 def sweep(final: Path) -> None:
-    """Remove what killed processes left beside ``final`` when they were writing it."""
+    """Remove what killed processes left beside ``final`` when they were writing it; of other machines what has not been
+    touched for ``STALE`` seconds."""
     if os.name == "nt":  # there, asking whether a process lives would end it
         return
     pattern = f".{glob.escape(_short_stem(final))}.*-*.part*"
     for leftover in final.parent.glob(pattern):
-        owner = leftover.name.removesuffix(leftover.suffix).split(".")[-2].split("-")[0]
-        if owner.isdecimal() and not _alive(int(owner)):
-            with contextlib.suppress(OSError):
+        if leftover.name in _own:
+            continue
+        process, *where = leftover.name.removesuffix(leftover.suffix).split(".")[-2].split("-")
+        if not process.isdecimal():
+            continue
+        with contextlib.suppress(OSError):
+            if len(where) == 2 and where[0] != _here():
+                gone = time.time() - leftover.stat().st_mtime > STALE
+            else:
+                gone = int(process) == os.getpid() or not _alive(int(process))
+            if gone:
                 leftover.unlink()
+
+
+@functools.cache
+def _here() -> str:
+    """Six letters for this machine, or for this container in it."""
+    with contextlib.suppress(OSError):
+        return hashlib.sha256((platform.node() + os.readlink("/proc/self/ns/pid")).encode()).hexdigest()[:6]
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:6]
 
 
 def _alive(process: int) -> bool:
@@ -87,6 +118,9 @@ def sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some shared folders know no such thing
+            raise
     finally:
         os.close(descriptor)
 

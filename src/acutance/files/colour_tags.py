@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from pathlib import Path
+
+from acutance.files.chunks import png_chunks
 
 PRIMARIES = {4: "BT.470M", 8: "film", 9: "BT.2020", 10: "XYZ", 11: "P3", 12: "P3", 22: "EBU 3213"}  # ITU-T H.273,
 TRANSFERS = {4: "gamma 2.2", 5: "gamma 2.8", 8: "linear", 16: "PQ", 17: "ST 428", 18: "HLG"}  # unlike sRGB's
 SRGB_GAMMA, SRGB_POINTS = 0.45455, (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)  # white, red, green, blue
 NEAR_GAMMA, NEAR_POINTS = 0.02, 0.005
 HEAD = 1 << 16  # bytes of a HEIF in which its properties are looked for
-MOST = 64  # bytes of a PNG's chunk that are read
 
 
 def unlike_srgb(path: Path, loader: str) -> str:
     """What the PNG or HEIF at ``path`` says of its colours that is not sRGB, in words; empty if nothing."""
     try:
         if "png" in loader:
-            return _of_png(dict(_chunks(path)))
+            return _of_png(dict(png_chunks(path)))
         if "heif" in loader:
             with open(path, "rb") as file:
                 head = file.read(HEAD)
@@ -52,15 +52,3 @@ def _coded(primaries: int, transfer: int) -> str:
     ('BT.2020, PQ', '')
     """
     return ", ".join(filter(None, (PRIMARIES.get(primaries), TRANSFERS.get(transfer))))
-
-
-def _chunks(path: Path) -> Iterator[tuple[bytes, bytes]]:
-    """The chunks before the picture, by name."""
-    with open(path, "rb") as file:
-        file.seek(8)
-        while len(head := file.read(8)) == 8:
-            size, name = struct.unpack(">I4s", head)
-            if name == b"IDAT":
-                return
-            yield name, file.read(min(size, MOST))
-            file.seek(max(0, size - MOST) + 4, 1)

@@ -9,6 +9,7 @@ become sRGB, which is said.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import shutil
 import stat
@@ -20,13 +21,14 @@ from typing import Any
 import numpy as np
 import pyvips
 
-from acutance.errors import BadInput, DiskFull
+from acutance.errors import BadInput, DiskFull, ResourceError
 from acutance.files import limits, metadata
 from acutance.files import standard as standards
 from acutance.files.atomic import resource_error, temporary_beside
 from acutance.files.vips import VipsImage, load, reason
 
 LOADERS = ("jpeg", "png", "webp", "tiff", "heif", "gif")
+UNREAD_TIFF = {6: "YCbCr", 9: "ICC Lab", 10: "ITU Lab"}  # photometric interpretations whose samples come as they are
 UNKNOWN = "not a picture we read (JPEG, PNG, WebP, TIFF, AVIF, GIF; films: acutance remaster)"
 
 
@@ -136,7 +138,10 @@ def _as_input_errors(path: Path) -> Iterator[None]:
     except pyvips.Error as error:
         raise _unreadable(path, error) from error
     except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror or error})") from error
+        text = f"{path}: cannot be read ({error.strerror or error})"
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE):
+            raise ResourceError(f"{text}; give yourself permission, or check its disk") from error
+        raise BadInput(text) from error
 
 
 def _unreadable(path: Path, error: pyvips.Error) -> BadInput:
@@ -166,6 +171,10 @@ def _header(path: Path) -> VipsImage:
         raise
     if not any(name in image.get("vips-loader") for name in LOADERS):
         raise BadInput(f"{path}: is {UNKNOWN}")
+    if "tiff" in image.get("vips-loader"):
+        tags = metadata.tiff_tags(path)
+        if (kind := UNREAD_TIFF.get(tags.get(262, 0))) and tags.get(259) not in (6, 7):  # libtiff decodes JPEG to RGB
+            raise BadInput(f"{path}: is a TIFF in {kind}, which libvips takes for RGB; convert it to RGB first")
     return image
 
 

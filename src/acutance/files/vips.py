@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,8 @@ from acutance.errors import BadInput
 
 pyvips.cache_set_max(0)
 pyvips.block_untrusted_set(True)
+
+GAIN_MAP = "acutance-gain-map"  # set on pictures that had one
 
 VipsImage = Any  # pyvips.Image: what it declares of its methods' types is partly wrong
 
@@ -28,10 +33,34 @@ def load(path: Path, access: str = "sequential") -> VipsImage:
         source = pyvips.Source.new_from_descriptor(descriptor)
         image: VipsImage = pyvips.Image.new_from_source(source, "", access=access, fail_on="error")
         if "uhdr" in image.get("vips-loader"):  # a JPEG with a gain map: its base picture
-            image = pyvips.Image.jpegload_source(source, access=access, fail_on="error")
+            image = pyvips.Image.jpegload_source(source, access=access, fail_on="error").copy()
+            image.set_type(pyvips.GValue.gint_type, GAIN_MAP, 1)
         return image
     finally:
         os.close(descriptor)
+
+
+class _Damage(logging.Handler):
+    """What decoders warn of and libvips only logs: a picture they could decode nevertheless."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.found: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the lines that speak of damage."""
+        self.found += re.findall("Corrupt .*", record.getMessage())
+
+
+@contextlib.contextmanager
+def watching_for_damage() -> Iterator[list[str]]:
+    """Collect what decoders say of damaged pictures meanwhile, in any thread of this process."""
+    handler, logger = _Damage(), logging.getLogger("pyvips")
+    logger.addHandler(handler)
+    try:
+        yield handler.found
+    finally:
+        logger.removeHandler(handler)
 
 
 def reason(error: Exception) -> str:
@@ -47,6 +76,8 @@ def read_rgb8(path: Path) -> np.ndarray:
         image = load(path)
         if image.get_typeof("orientation") and image.get("orientation") > 1:
             image = image.copy_memory().autorot()
+        if image.format in ("float", "double"):
+            raise BadInput(f"{path}: holds floating-point samples, whose white is not known; save it with 16 or 8 bits")
         image = image.colourspace("srgb")
         image = image[0].bandjoin([image[0], image[0]]) if image.bands < 3 else image[:3]
         return image.cast("uchar").numpy()

@@ -118,7 +118,7 @@ def _encoded(image: VipsImage, target: Target) -> VipsImage:
     if target.file_format == "jpg" and image.hasalpha():
         image = image.flatten(background=255)
     image = image.copy(xres=target.fields.get("xres", (0, 1.0))[1], yres=target.fields.get("yres", (0, 1.0))[1])
-    for name, (kind, value) in target.fields.items():
+    for name, (kind, value) in metadata.fitting(target.file_format, target.fields).items():
         if name not in ("xres", "yres"):
             image.set_type(kind, name, value)
     return image

@@ -26,6 +26,7 @@ def load(name: str = store.DEFAULT, texture: float = 0.0, scale: float | None = 
 
     ``scale``: how many times as large the result is to be, if that is known; without texture a sibling may fit better.
     """
+    texture = float(texture)
     if scale is not None and scale <= 2 and texture == 0 and store.is_builtin(name):
         name = TWICE.get(name, name)
     model = store.load(name)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 WRAPPERS = ("params_ema", "params", "state_dict", "model", "generator")
-KNOWN = "RRDBNet (ESRGAN, Real-ESRGAN), SRVGGNetCompact and MSRResNet, RGB, of scale 1 to 4"
+KNOWN = "RRDBNet (ESRGAN, Real-ESRGAN), SRVGGNetCompact and MSRResNet, RGB, of scale 1 to 4 (in the naming of 2018: 4)"
 RENAMINGS = (  # of RRDBNet and MSRResNet, to BasicSR's names
     (r"^model\.0\.", "conv_first."),
     (r"^model\.1\.sub\.(\d+)\.RDB(\d)\.conv(\d)\.0\.", r"body.\1.rdb\2.conv\3."),
@@ -74,6 +74,8 @@ def read_foreign(path: Path) -> Foreign:
     try:
         found = recognise({key: tensor.float() for key, tensor in weights.items()})
         wrong = _difference(found)
+    except BadModel as error:
+        raise BadModel(f"{path}: {error}") from None
     except (KeyError, IndexError, ValueError, TypeError) as error:
         raise BadModel(f"{path}: is of no network known here ({_sample(weights)}); import reads {KNOWN}") from error
     if wrong:
@@ -91,6 +93,8 @@ def recognise(weights: dict[str, Tensor]) -> Foreign:
     keys = " ".join(weights)
     network = "rrdb" if re.search(r"\.(rdb|RDB)1\.", keys) else "msrresnet"
     weights = _renamed(weights, network)
+    if "model.1.sub." in keys and any(key.startswith("model.") for key in weights):
+        raise BadModel("ESRGAN in the naming of 2018 is read at scale 4 only; this one is of another")
     first, blocks = weights["conv_first.weight"], _blocks(weights)
     arguments: dict[str, Argument] = {"channels": first.shape[0], "blocks": blocks}
     if network == "rrdb":

@@ -62,7 +62,8 @@ class Geometry:
             value = getattr(self, name)
             if type(value) is not int or not least <= value <= most:
                 raise ValueError(f"a {name} between {least} and {most} (it says {value!r})")
-        if self.tile is not None and (self.tile % self.multiple or self.tile <= 2 * (self.halo or 0) + self.overlap):
+        margin = -(-(2 * (self.halo or 0) + self.overlap) // self.multiple) * self.multiple  # as tiles are laid
+        if self.tile is not None and (self.tile % self.multiple or self.tile <= margin):
             raise ValueError(f"a tile of {self.tile} that is a multiple of {self.multiple} and holds halo and overlap")
 
 
@@ -116,14 +117,16 @@ def read_model(path: Path) -> Model:
     try:
         geometry = Geometry(**facts["geometry"])
         graph_name, graph_sha256 = str(facts["graph"]["file"]), facts["graph"]["sha256"]
-    except (TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise BadModel(f"{path}: its facts lack {error}; it was not written by acutance") from error
-    if Path(graph_name).name != graph_name or graph_name in ("", ".", ".."):
+    if Path(graph_name).name != graph_name or graph_name in ("", ".", "..") or "\0" in graph_name:
         raise BadModel(f"{path}: names a graph outside its own folder; refused")
     for key, value in facts["arguments"].items():
         if not isinstance(value, Argument) or not 0 <= value <= LARGEST_ARGUMENT:
             raise BadModel(f"{path}: its network has {key} = {str(value)[:20]}, out of all bounds; refused")
     data = path.read_bytes()
+    if _claimed(header) > len(data) - start:
+        raise BadModel(f"{path}: its tensors claim more than it holds; it was cut short, or is no model")
     stored = {key: _tensor(path, key, entry, data, start) for key, entry in header.items()}
     if digest(stored) != facts["weights_sha256"]:
         raise BadModel(f"{path}: its weights do not match their SHA-256; the file is damaged, get it again")
@@ -197,6 +200,14 @@ def _read_header(path: Path) -> tuple[dict[str, Any], dict[str, Any], int]:
     return header, facts, 8 + length
 
 
+def _claimed(header: dict[str, Any]) -> int:
+    """Bytes of all tensors; overlapping ones would fill the memory from a small file."""
+    try:
+        return sum(abs(int(last) - int(first)) for first, last in (e["data_offsets"] for e in header.values()))
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return 0  # each tensor is looked at next
+
+
 def _tensor(path: Path, key: str, entry: Any, data: bytes, start: int) -> np.ndarray:
     try:
         first, last = entry["data_offsets"]
@@ -204,7 +215,7 @@ def _tensor(path: Path, key: str, entry: Any, data: bytes, start: int) -> np.nda
         if not 0 <= first <= last <= len(data) - start:
             raise BadModel(f"{path}: was cut short ({key} ends after the file does); get it again")
         tensor = np.frombuffer(data[start + first : start + last], dtype).reshape(shape)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise BadModel(f"{path}: tensor {key} is damaged; get the file again") from error
     if not np.isfinite(tensor).all():
         raise BadModel(f"{path}: tensor {key} holds NaN or infinite weights; the file is damaged")

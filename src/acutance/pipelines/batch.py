@@ -96,7 +96,7 @@ def plan_jobs(
             jobs.append(Job(given, output / name if output else beside))
     jobs, planned = _without_results(jobs), len(jobs)
     left.results = planned - len(jobs)
-    _refuse_clashes(jobs)
+    _refuse_clashes(jobs, settings.overwrite)
     return jobs, left, unopened
 
 
@@ -157,15 +157,22 @@ def _pictures(folder: Path, recursive: bool, apart_from: Path, left: LeftAlone, 
         left.folders += 0 if recursive else len(keep)
         left.links += sum((here / n).is_symlink() for n in keep) if recursive else 0
         folders[:] = sorted(keep) if recursive else []
-        files += [here / n for n in sorted(names) if not n.startswith(".") and (here / n).is_file()]
+        found = [here / n for n in sorted(names) if not n.startswith(".")]
+        files += [path for path in found if path.is_file()]
+        unopened += [
+            (path, problem) for path in found if path.suffix.lower() in READABLE and (problem := _problem(path))
+        ]
     pictures = [p for p in files if p.suffix.lower() in READABLE]
     left.files += len(files) - len(pictures)
     return pictures
 
 
-def _refuse_clashes(jobs: list[Job]) -> None:
+def _refuse_clashes(jobs: list[Job], overwrite: bool) -> None:
     taken: dict[str, Path] = {}
+    sources = {job.source.resolve() for job in jobs}
     for job in jobs:
+        if overwrite and job.target.resolve() in sources - {job.source.resolve()}:
+            raise UsageError(f"{job.target}: is itself to be enlarged; leave out --overwrite, or name a folder with -o")
         key = str(job.target).casefold() if sys.platform in ("darwin", "win32") else str(job.target)
         if key in taken:
             raise UsageError(f"{taken[key]} and {job.source} would both become {job.target}; rename one")

@@ -53,6 +53,14 @@ class Journal:
             and output.stat().st_size == entry.get("bytes")
         )
 
+    def check_writable(self) -> None:
+        """Raise ``ResourceError`` before the work rather than after it, where another user's journal lies."""
+        if self.path.exists() and not os.access(self.path, os.W_OK):
+            raise ResourceError(
+                f"{self.path}: cannot be written (it belongs to another user, or is read-only); "
+                "give yourself permission, or choose another folder with -o"
+            )
+
     def source(self, output: Path) -> str:
         """The name of the file beside it that ``output`` was made of, if it stands as it was made; else nothing."""
         entry = self._entries.get(output.name, {})

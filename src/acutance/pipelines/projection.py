@@ -47,5 +47,5 @@ def _to_depth(samples: np.ndarray, layout: Layout) -> np.ndarray:
     if layout.depth != np.float32:
         return np.clip(np.rint(samples), 0, layout.peak).astype(layout.depth)
     if layout.bands in (2, 4):
-        samples[:, :, -1] = samples[:, :, -1].clip(0, layout.peak)
+        samples[:, :, -1] = samples[:, :, -1].clip(0, 1)
     return samples

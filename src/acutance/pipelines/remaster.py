@@ -71,6 +71,7 @@ def remaster(
     if (kept := _kept(project, journal)) is not None:
         sweep_if_free(project.folder)
         return {"status": "kept", **facts, **kept}
+    journal.check_writable()
     others = (
         ["what was done before with another plan is not used, and goes when this is done"] if abandoned(project) else []
     )
@@ -85,7 +86,6 @@ def remaster(
         if not done or not done[-1]["last"]:
             ran = _make_segments(project, upscaler, segments, done, on_event, cancelled)
         found: dict[str, str] = {}
-
         joined = _join(project, done, found, journal)
         sweep(project.folder)
     for other in abandoned(project):
@@ -101,11 +101,12 @@ def remaster(
 def _kept(project: Project, journal: Journal) -> dict[str, str] | None:
     """The damage on record if this plan's film is there already; ``None`` if nothing stands in the way. Raises
     ``UsageError`` for a file that something else made."""
-    target = project.target
-    if project.settings.overwrite or not target.exists():
+    if not (target := project.target).exists():
         return None
     if journal.holds(target, project.plan.sha256):
         return {"damage": journal.facts(target).get("damage", "")}
+    if project.settings.overwrite:
+        return None
     raise UsageError(f"{target}: {TAKEN}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from dataclasses import dataclass
 
 from acutance.engines import EngineName, Precision
@@ -39,7 +40,13 @@ class Settings:
     max_megapixels: float = limits.MAX_MEGAPIXELS
 
     def __post_init__(self) -> None:
-        """Refuse contradictions before any work."""
+        """Refuse contradictions before any work. Numbers of any kind become Python's own: plans are made of them."""
+        for name in ("scale", "strength", "shrink", "max_megapixels"):
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, float(value))
+        for name in ("width", "height", "quality", "tile", "back_project"):
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, operator.index(value))
         sizes = [v for v in (self.scale, self.width, self.height) if v is not None]
         if len(sizes) > 1:
             raise UsageError("give one of --scale, --width and --height")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -96,8 +96,10 @@ def upscale_strips(
                     colour = on_ground(colour, row.start, column.start, ground, layout.peak)
                 yield to_network(colour, layout)
                 if opacity is not None and not constant:
-                    yield to_network(opacity, layout)
+                    yield to_network(opacity, opaque)
 
+    # opacity is 1 at most, however bright the colours are
+    opaque = replace(layout, peak=1.0) if layout.depth == np.float32 else layout
     assembler = Assembler(grid, scale, layout.bands, layout.depth)
     results = engine.stream(network_tiles())
     for done in range(1, len(grid) + 1):
@@ -110,7 +112,7 @@ def upscale_strips(
             alpha = (
                 np.full(shape, opacity[0, 0], layout.depth)
                 if constant
-                else from_network(next(results), layout, grey=True, bounded=True)
+                else from_network(next(results), opaque, grey=True, bounded=True)
             )
             tile = np.concatenate([tile, alpha], axis=2)
         plans.popleft()

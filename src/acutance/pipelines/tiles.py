@@ -28,7 +28,7 @@ def tile_grid(
     """
     geometry, paints = model.geometry, model.verb == "stylize"
     margin = ceil_to(2 * (geometry.halo or 0) + geometry.overlap, geometry.multiple)
-    _check(wanted, model, margin)
+    check_tile(wanted, model)
     rows_allowed = STRIP_BYTES // (width * pixel_bytes * geometry.scale**2)
     least = margin + max(32, geometry.multiple)
     usual = STYLE_TILE if paints else TILE * (geometry.multiple if geometry.multiple <= FOLDS else 1)
@@ -59,8 +59,10 @@ def work(grid: Grid) -> int:
     return len(grid) * grid.tile[0] * grid.tile[1]
 
 
-def _check(wanted: int, model: Model, margin: int) -> None:
+def check_tile(wanted: int, model: Model) -> None:
+    """Raise ``UsageError`` for a size of tiles that ``model`` cannot take; 0 means any."""
     geometry = model.geometry
+    margin = ceil_to(2 * (geometry.halo or 0) + geometry.overlap, geometry.multiple)
     if wanted and geometry.tile and wanted != geometry.tile:
         raise UsageError(f"--tile {wanted}: {model.name} works on tiles of {geometry.tile} only; leave it out")
     if wanted and wanted < margin + geometry.multiple:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
+import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -17,6 +19,7 @@ from acutance.engines import Engine
 from acutance.errors import UsageError
 from acutance.files import images, limits, standard, writing
 from acutance.files.atomic import resource_error, sweep, temporary_beside
+from acutance.files.vips import watching_for_damage
 from acutance.imaging.tiling import Grid
 from acutance.models.model import Model
 from acutance.pipelines.journal import TAKEN, Journal
@@ -25,13 +28,28 @@ from acutance.pipelines.projection import projected_strips
 from acutance.pipelines.settings import Settings, final_size, passes_needed
 from acutance.pipelines.strips import Layout, Rows, peak_of
 from acutance.pipelines.stylize import Painted
-from acutance.pipelines.tiles import tile_grid
+from acutance.pipelines.tiles import check_tile, tile_grid
 
+INHERITED: list[Any] = []  # engines of the process this one was forked from
+WORKED: list[int] = []  # the process that has worked on files, whose libvips keeps threads
+FORKED: list[int] = []
 Event = Callable[[dict[str, Any]], None]
 
 
+def _after_fork() -> None:
+    FORKED.extend(WORKED)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 class Upscaler:
-    """One model, ready for many pictures; keeps the network compiled between pictures of equal tiles."""
+    """One model, ready for many pictures; keeps the network compiled between pictures of equal tiles.
+
+    Threads may share it; each call then opens an engine anew where sizes differ. A process forked from one that has
+    worked on files cannot: start it with "spawn".
+    """
 
     def __init__(self, model: Model, settings: Settings | None = None) -> None:
         self.model, self.settings = model, settings or Settings()
@@ -42,8 +60,10 @@ class Upscaler:
             raise UsageError(
                 f"--back-project: {model.name} does not enlarge, so nothing could be compared; leave it out"
             )
+        check_tile(self.settings.tile, model)
+        self.settle(np.dtype(np.uint8))  # what cannot be had is said before the first picture
         self._engine: tuple[tuple[Any, ...], Engine] | None = None
-        self._told = 0  # of its tiles computed again
+        self._told, self._lock = 0, threading.Lock()  # of its tiles computed again
 
     def settle(self, depth: np.dtype) -> tuple[str, str]:
         """The engine and precision for pictures of this depth."""
@@ -52,11 +72,15 @@ class Upscaler:
     def engine(self, grid: Grid, depth: np.dtype) -> Engine:
         """An engine for the tiles of ``grid``."""
         deep = depth != np.uint8
-        key = (grid.tile, deep, *self.settle(depth))
-        if self._engine is None or self._engine[0] != key:
-            self._engine, self._told = None, 0
-            self._engine = (key, engines.open_engine(self.model, grid.tile, *key[2:], deep=deep))
-        return self._engine[1]
+        precision = self.settle(depth)
+        key = (os.getpid(), grid.tile, deep, *precision)
+        with self._lock:
+            if self._engine is None or self._engine[0] != key:
+                if self._engine is not None and self._engine[0][0] != key[0]:
+                    INHERITED.append(self._engine)  # of the process this one was forked from: to free it would hang
+                self._engine, self._told = None, 0
+                self._engine = (key, engines.open_engine(self.model, grid.tile, *precision, deep=deep))
+            return self._engine[1]
 
     def array(self, image: np.ndarray) -> np.ndarray:
         """Enlarge ``(H, W)`` or ``(H, W, C)``, C 1 to 4, uint8, uint16 or float32 in [0, 1], by the
@@ -100,12 +124,16 @@ class Upscaler:
         The result's key ``status`` is "done", or "kept" when the journal says that this very plan
         made the file that is there. Raises an ``AcutanceError`` and leaves no file otherwise.
         """
+        if FORKED:
+            raise UsageError('this process was forked from one that worked on pictures; start it with "spawn"')
+        WORKED.append(os.getpid()) if not WORKED else None
         journal = journal or Journal(target.parent)
         begin = time.perf_counter()
         file_format = _check_target(source, target, self.settings.file_format)
         sweep(target)
         limit, shrink = self.settings.max_megapixels, self.settings.shrink
-        with images.open_picture(source, scratch=target, max_megapixels=limit, shrink=shrink) as picture:
+        opened = images.open_picture(source, scratch=target, max_megapixels=limit, shrink=shrink)
+        with watching_for_damage() as damage, opened as picture:
             plan, size, grids = self._plan(picture, source, file_format)
             (unit,) = units(plan)
             facts: dict[str, Any] = {
@@ -114,13 +142,15 @@ class Upscaler:
             }  # fmt: skip
             if self._kept(target, journal, unit):
                 return {"status": "kept", **facts}
+            journal.check_writable()
             limits.check_output_size(target, plan.file_format, *size)
             peak = peak_of(np.dtype(picture.depth), picture.highest())
             notes = [
                 *picture.notes,
+                *self._interpolated(grids[-1], size),
                 *writing.losses(plan.file_format, picture.bands, np.dtype(picture.depth), picture.fields, peak),
             ]
-            beside = {"source": source.name} if source.resolve().parent == target.resolve().parent else {}
+            beside = {"source": source.name} if source.parent.resolve() == target.parent.resolve() else {}
 
             def commit(size: int) -> None:
                 self._kept(target, journal, unit)  # what came to lie there since the start is not replaced unasked
@@ -134,16 +164,20 @@ class Upscaler:
             except OSError as error:
                 raise resource_error(error, target) from error
             notes += self._redone()
+        if damage:  # told as the decoder is closed
+            notes.append(f"its decoder calls it damaged ({damage[0]}); look whether parts of it are wrong")
         facts |= {} if found is None else {"seams": round(found, 4)}
         seconds = round(time.perf_counter() - begin, 3)
         return {"status": "done", **facts, "seconds": seconds, "notes": notes}
 
     def _kept(self, target: Path, journal: Journal, unit: str) -> bool:
         """Whether this very plan made what is there. Raises ``UsageError`` for what may not be replaced."""
-        if self.settings.overwrite or not target.exists():
+        if not target.exists():
             return False
         if journal.holds(target, unit):
             return True
+        if self.settings.overwrite:
+            return False
         raise UsageError(f"{target}: {TAKEN}")
 
     def _plan(
@@ -209,6 +243,13 @@ class Upscaler:
                     again = cleanup.enter_context(images.open_picture(out, scratch=target, max_megapixels=math.inf))
                     picture = replace(again, fields=picture.fields)
         return made.seams.ratio if isinstance(made, Painted) else None
+
+    def _interpolated(self, grid: Grid, size: tuple[int, int]) -> list[str]:
+        """What is to be said where the model's last result is smaller than what is wanted."""
+        made = (grid.width * self.model.geometry.scale, grid.height * self.model.geometry.scale)
+        if size[0] <= made[0] and size[1] <= made[1]:
+            return []
+        return [f"{self.model.name} makes {made[0]}x{made[1]} of it; enlarged further by interpolation"]
 
     def _redone(self) -> list[str]:
         """What is to be said of tiles that int8 was too narrow for, since the last time."""

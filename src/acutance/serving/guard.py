@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # Nothing is loaded from elsewhere, nothing inline runs, no other page may frame or read ours.
@@ -70,6 +71,8 @@ class Guard:
         try:
             async with asyncio.timeout(self.limits.seconds):
                 await self.app(scope, self._counted(receive), answer)
+        except ClientDisconnect:
+            return  # who asked has gone; nobody waits for an answer
         except Exception as error:
             late = isinstance(error, TimeoutError)
             if not late:

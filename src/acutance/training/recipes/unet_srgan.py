@@ -59,7 +59,7 @@ def unet_psnr_short() -> Recipe:
 
 def unet_srgan_short() -> Recipe:
     """``unet_srgan_small`` for that network (ours)."""
-    recipe = _second_stage("unet_srgan_short", HALF, pixel=10.0, decay=1000, steps=2500)
+    recipe = _second_stage("unet_srgan_short", HALF, pixel=40.0, decay=700, steps=1400)
     return replace(recipe, data=SMOOTH, after="unet_psnr_short")
 
 
