@@ -468,3 +468,40 @@ def test_inputs_that_cannot_be_opened_are_named_and_counted(acutance, tmp_path: 
     assert "1 done, 1 failed" in done.stderr
     nothing = acutance("upscale", "missing.png", "gone.png", "-o", "out")
     assert nothing.returncode == 2 and "0 done, 2 failed" in nothing.stderr and "--recursive" not in nothing.stderr
+
+
+def test_overwriting_spares_what_is_itself_to_be_enlarged_and_goes_on(acutance, tmp_path: Path, picture: Path) -> None:
+    foreign = picture.with_name("photo_x4.png")  # as other programs name theirs
+    foreign.write_bytes(picture.read_bytes())
+    one_line(acutance("upscale", picture, foreign, "--overwrite"), 2, "photo_x4.png: is itself to be enlarged")
+    assert foreign.read_bytes() == picture.read_bytes()
+    for event in ("done", "kept"):
+        made = acutance("upscale", picture, "-o", "out", "--overwrite", "--json")
+        assert json.loads(made.stdout.splitlines()[-2])["event"] == event, "stopped and started again, it goes on"
+
+
+def test_links_that_lead_nowhere_are_named(acutance, tmp_path: Path, picture: Path) -> None:
+    (picture.parent / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    done = acutance("upscale", "in", "-o", "out")
+    assert done.returncode == 1 and "gone.png: no such file" in done.stderr and "1 done, 1 failed" in done.stderr
+
+
+def test_what_cannot_be_had_is_said_once(acutance, tmp_path: Path, picture: Path) -> None:
+    picture.with_name("b.png").write_bytes(picture.read_bytes())
+    for words, *option in (("engine is one of", "--engine", "foo"), ("--tile 10", "--tile", "10"),
+                           ("int8", "--precision", "int8", "--model", "restore")):  # fmt: skip
+        one_line(acutance("upscale", "in", "-o", "out", *option), 2, words)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="terminals of another kind")
+def test_the_work_goes_on_when_its_terminal_is_closed(tmp_path: Path, picture: Path) -> None:
+    import pty
+
+    picture.with_name("b.png").write_bytes(picture.read_bytes())
+    terminal, side = pty.openpty()
+    command = [sys.executable, "-m", "acutance", "upscale", "in", "-o", "out"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=side, stdin=subprocess.DEVNULL, start_new_session=True)
+    os.close(side)
+    os.read(terminal, 10)
+    os.close(terminal)
+    assert process.wait(60) == 0 and len(list((tmp_path / "out").glob("*.png"))) == 2

@@ -127,14 +127,14 @@ def rewrite(path: Path, model: Model, changes: dict) -> None:
     write_model(path, model.weights, facts)
 
 
-@pytest.mark.parametrize("name", ["../x.graph", "/etc/passwd", "a/b.graph", ".."])
+@pytest.mark.parametrize("name", ["../x.graph", "/etc/passwd", "a/b.graph", "..", "a\0b.graph"])
 def test_a_model_never_names_files_elsewhere(copy: Path, name: str) -> None:
     rewrite(copy, read_model(copy), {"graph": {"file": name, "sha256": ""}})
     refused(copy, "outside its own folder")
 
 
 @pytest.mark.parametrize(
-    "facts", [{"geometry": 5}, {"geometry": {"scale": "x", "wrong": 1}}, {"graph": None}, {"receipt": 0}]
+    "facts", [{"geometry": 5}, {"geometry": {"scale": "x", "wrong": 1}}, {"graph": None}, {"graph": {}}, {"receipt": 0}]
 )
 def test_facts_of_the_wrong_kind(copy: Path, facts: dict) -> None:
     model = read_model(copy)
@@ -145,6 +145,17 @@ def test_facts_of_the_wrong_kind(copy: Path, facts: dict) -> None:
     else:
         rewrite(copy, model, facts)
         refused(copy, "its facts lack|facts")
+
+
+def test_tensors_that_share_bytes_do_not_fill_the_memory(copy: Path) -> None:
+    data = copy.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    one = header["body.2.weight"]
+    header |= {f"more{number}": one for number in range(300)}
+    text = json.dumps(header).encode()
+    copy.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + length :])
+    refused(copy, "claim more than it holds")
 
 
 def test_header_garbage(copy: Path) -> None:

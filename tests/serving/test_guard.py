@@ -173,6 +173,14 @@ def test_a_head_that_dawdles_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None
         line.close()
 
 
+def test_a_line_that_drops_is_no_bug_of_ours(port: int, capfd: pytest.CaptureFixture[str]) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as line:
+        line.sendall(b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nseven b")
+        time.sleep(0.2)
+    time.sleep(0.5)
+    assert ask(port, "GET", "/hello")[0] == 200 and "internal error" not in capfd.readouterr().err
+
+
 def test_an_internal_error_tells_nothing(port: int, capfd: pytest.CaptureFixture[str]) -> None:
     status, _, body = ask(port, "GET", "/broken")
     assert status == 500 and b"secret" not in body
