@@ -11,18 +11,23 @@ from acutance.degrade.linear import Linear
 from acutance.networks.critics import ConditionalCritic
 from acutance.networks.unet import AdditiveUNet
 from acutance.training.data import PairedCrops
+from acutance.training.features import OXFORD_VGG19
 from acutance.training.losses.adversarial import NonSaturating
+from acutance.training.losses.perceptual import Perceptual
 from acutance.training.losses.pixel import l1
 from acutance.training.muon import Muon, is_inside
 from acutance.training.objective import Adversarial, MakeOptimizer, Regression, Term, conditional
-from acutance.training.recipe import ConstantThenDecay, MultiStep, Recipe
+from acutance.training.recipe import ConstantThenDecay, Features, MultiStep, Recipe
+from acutance.training.recipes.compact_gan import LAYERS
 from acutance.training.recipes.optimizers import adam
+from acutance.training.recipes.srgan import SHORT_ADVERSARIAL
 
 ADAM = adam(2e-4, (0.5, 0.999))  # ours: the source gives no rate
 FULL: dict[str, Any] = {"batch_norm": False, "width": 1.0}
 HALF: dict[str, Any] = {"batch_norm": False, "width": 0.5}
 SMALL: dict[str, Any] = {"batch_norm": False, "width": 0.25}
 SMOOTH = PairedCrops(scale=4, patch=256, batch=4, candidates=3)
+GAME = replace(SMOOTH, patch=192)
 
 
 def unet_srgan(pixel: float = 0.0) -> Recipe:
@@ -58,9 +63,24 @@ def unet_psnr_short() -> Recipe:
 
 
 def unet_srgan_short() -> Recipe:
-    """``unet_srgan_small`` for that network (ours)."""
-    recipe = _second_stage("unet_srgan_short", HALF, pixel=40.0, decay=700, steps=1400)
-    return replace(recipe, data=SMOOTH, after="unet_psnr_short")
+    """The game for that network with early features and L1 beside it, as ``srgan_short`` has them (ours).
+
+    The game alone, held by L1 only, wove a grid into even areas before it drew anything.
+    """
+
+    def objective(features: nn.Module) -> Adversarial:
+        content = Perceptual(features=features, layers=LAYERS, signed=True)
+        return Adversarial(
+            AdditiveUNet(**HALF), ConditionalCritic(size=GAME.patch, inject=48, width=0.5), game=NonSaturating(),
+            weight=SHORT_ADVERSARIAL, losses=(("l1", 0.5, l1), ("perceptual", 1.0, content)),
+            optimizers=(adam(2e-4, (0.9, 0.99)), adam(1e-4)), judge=conditional, critic_first=True,
+        )  # fmt: skip
+
+    recipe = _second_stage("unet_srgan_short", HALF, pixel=0.0, decay=500, steps=1000)
+    return replace(
+        recipe, objective=objective, data=GAME, features=Features(kind=OXFORD_VGG19, last="conv3_4"),
+        after="unet_psnr_short",
+    )  # fmt: skip
 
 
 def _first_stage(name: str, arguments: dict[str, Any], *, decay: int, steps: int) -> Recipe:
