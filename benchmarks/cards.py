@@ -36,6 +36,7 @@ MEASURED = {
     "restore_x2": ("quality-damaged-x2", ("bicubic", "fidelity_x2", "restore_x2")),
     "srresnet": ("quality", ("bicubic", "fidelity", "srresnet")),
     "srgan": ("quality", ("bicubic", "texture", "srresnet", "srgan")),
+    "unet_srgan": ("quality-unet", ("bicubic", "unet_srgan")),
     "restore": ("quality-damaged", ("bicubic", "fidelity", "realesr-general-x4v3", "restore")),
 }
 # Held out of training (Unsplash); scikit-image's cat (CC0) and astronaut (NASA, public domain).
