@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,12 +16,10 @@ import numpy as np
 import pytest
 from loopback import Behaviour, serving
 
-from acutance.cli.evaluate import _fetch
-from acutance.errors import BadInput, BadModel, Interrupted, UsageError
+from acutance.errors import BadInput, BadModel, UsageError
 from acutance.files import weights
 from acutance.files.download import Terms
 from acutance.imaging.bicubic import downscale, upscale
-from acutance.measuring import metrics
 from acutance.measuring.benchmark import json_safe
 from acutance.measuring.metrics import METRICS, chosen_metrics, fetch_missing, score
 
@@ -155,22 +152,23 @@ def test_missing_weights_are_fetched_once_and_checked(
     assert 0 < score("niqe", photo) < 10
 
 
-def test_a_stop_while_fetching_says_which_signal_it_was(
-    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stop_while_fetching_says_which_signal_it_was(shared: Path, tmp_path: Path) -> None:
+    """In a process of its own, for signals go to the main thread."""
     name = "niqe_pris_params.npz"
-    monkeypatch.setenv("ACUTANCE_WEIGHTS", str(tmp_path))
-
-    def after_a_signal(names: Sequence[str], terms: Terms) -> None:
-        os.kill(os.getpid(), signal.SIGTERM)
-        fetch_missing(names, terms)
-
-    monkeypatch.setattr(metrics, "fetch_missing", after_a_signal)
+    code = (
+        "import os, signal, sys; from dataclasses import replace\n"
+        "from acutance.cli.evaluate import _fetch; from acutance.errors import Interrupted\n"
+        "from acutance.files import weights; from acutance.measuring import metrics\n"
+        "name, url = sys.argv[1:]; real = metrics.fetch_missing\n"
+        "weights.KNOWN = {**weights.KNOWN, name: replace(weights.KNOWN[name], published=url)}\n"
+        "metrics.fetch_missing = lambda *given: (os.kill(os.getpid(), signal.SIGTERM), real(*given))\n"
+        "try: _fetch(['niqe'], json=True)\n"
+        "except Interrupted as error: sys.exit(error.exit_code)"
+    )
     with serving(Behaviour((shared / "weights" / name).read_bytes())) as url:
-        monkeypatch.setattr(weights, "KNOWN", {**weights.KNOWN, name: replace(weights.KNOWN[name], published=url)})
-        with pytest.raises(Interrupted) as found:
-            _fetch(["niqe"], json=True)
-    assert found.value.exit_code == 128 + signal.SIGTERM and not list(tmp_path.glob("*.npz"))
+        environment = {**os.environ, "ACUTANCE_WEIGHTS": str(tmp_path)}
+        done = subprocess.run([sys.executable, "-c", code, name, url], env=environment, check=False, timeout=60)
+    assert done.returncode == 128 + signal.SIGTERM and not list(tmp_path.glob("*.npz"))
 
 
 def test_fetching_is_asked_for(acutance, tmp_path: Path, photo: np.ndarray) -> None:
