@@ -418,7 +418,7 @@ def test_damage_that_a_decoder_only_warns_of_is_said(upscaler, tmp_path: Path, p
             _, notes = through(Upscaler(store.load(), Settings(overwrite=True)), tmp_path / "a.jpg", tmp_path / "b.png")
         except BadInput:
             continue
-        said += any("its decoder calls it damaged (Corrupt JPEG data" in note for note in notes)
-    assert said >= 2
+        said += any("its decoder calls it damaged (" in note for note in notes)
+    assert said >= 4
     (tmp_path / "a.jpg").write_bytes(data)
     assert through(Upscaler(store.load(), Settings(overwrite=True)), tmp_path / "a.jpg", tmp_path / "b.png")[1] == []

@@ -48,8 +48,8 @@ class _Damage(logging.Handler):
         self.found: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep the lines that speak of damage."""
-        self.found += re.findall("Corrupt .*", record.getMessage())
+        """Keep what speaks of damage: always a count, often followed by what it was."""
+        self.found += re.findall(r"Corrupt .*|read gave \d+ warnings", record.getMessage())
 
 
 @contextlib.contextmanager

@@ -165,7 +165,7 @@ class Upscaler:
                 raise resource_error(error, target) from error
             notes += self._redone()
         if damage:  # told as the decoder is closed
-            notes.append(f"its decoder calls it damaged ({damage[0]}); look whether parts of it are wrong")
+            notes.append(f"its decoder calls it damaged ({damage[-1]}); look whether parts of it are wrong")
         facts |= {} if found is None else {"seams": round(found, 4)}
         seconds = round(time.perf_counter() - begin, 3)
         return {"status": "done", **facts, "seconds": seconds, "notes": notes}
