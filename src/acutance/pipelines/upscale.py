@@ -31,17 +31,8 @@ from acutance.pipelines.stylize import Painted
 from acutance.pipelines.tiles import check_tile, tile_grid
 
 INHERITED: list[Any] = []  # engines of the process this one was forked from
-WORKED: list[int] = []  # the process that has worked on files, whose libvips keeps threads
-FORKED: list[int] = []
+WORKED: set[int] = set()  # the process that has worked on files, whose libvips keeps threads that a fork lacks
 Event = Callable[[dict[str, Any]], None]
-
-
-def _after_fork() -> None:
-    FORKED.extend(WORKED)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
 
 
 class Upscaler:
@@ -124,9 +115,9 @@ class Upscaler:
         The result's key ``status`` is "done", or "kept" when the journal says that this very plan
         made the file that is there. Raises an ``AcutanceError`` and leaves no file otherwise.
         """
-        if FORKED:
+        if WORKED - {os.getpid()}:
             raise UsageError('this process was forked from one that worked on pictures; start it with "spawn"')
-        WORKED.append(os.getpid()) if not WORKED else None
+        WORKED.add(os.getpid())
         journal = journal or Journal(target.parent)
         begin = time.perf_counter()
         file_format = _check_target(source, target, self.settings.file_format)
