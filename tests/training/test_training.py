@@ -24,6 +24,7 @@ from safetensors.torch import load_file
 from tiny_recipe import tiny, tiny_gan, tiny_norms
 
 from acutance.errors import AcutanceError, BadInput, BadModel, DiskFull, Interrupted, ResourceError, UsageError
+from acutance.files import machine
 from acutance.imaging.bicubic import downscale
 from acutance.measuring.metrics.psnr import psnr_y
 from acutance.models.model import read_facts
@@ -69,6 +70,27 @@ def test_pairs_are_matlab_bicubic_of_the_whole_picture(dataset: Path) -> None:
 
     lr = downscale_valid(torch.from_numpy(crop).permute(2, 0, 1)[None].float(), 4)[0]
     np.testing.assert_array_equal(lr.permute(1, 2, 0).numpy(), downscale(picture, 4)[10:26, 20:36])
+
+
+def test_originals_also_come_reduced(dataset: Path) -> None:
+    """By MATLAB's bicubic, inside the picture and at its border."""
+    pack = Pack(dataset)
+    sampler = PairedCrops(patch=64, sizes=(1, 2), candidates=2).sampler(pack, 0)
+    item, inner = pack.train[0], slice(sampler.margin, -sampler.margin)
+    half = downscale(np.asarray(pack.picture(item)), 2)
+    for top, left in ((40, 80), (0, 2)):
+        crop = sampler._crop(item, top, left, 2)[inner, inner]
+        np.testing.assert_array_equal(crop, half[top // 2 : top // 2 + 64, left // 2 : left // 2 + 64])
+    shapes = {sampler.sample(index).hr.shape for index in range(12)}
+    assert shapes == {(64 + 2 * sampler.margin, 64 + 2 * sampler.margin, 3)}
+    places = [sampler.sample(index).hr.tobytes() for index in range(12)]
+    assert places == [sampler.sample(index).hr.tobytes() for index in range(12)]
+
+
+@pytest.mark.parametrize("wrong", [{"sizes": ()}, {"sizes": (0,)}, {"sizes": (1, 2), "degrade": None}])
+def test_sizes_that_cannot_be_made_are_refused(wrong: dict) -> None:
+    with pytest.raises(ValueError, match="sizes="):
+        PairedCrops(**wrong)
 
 
 def test_more_candidates_mean_more_detail(dataset: Path) -> None:
@@ -483,8 +505,20 @@ def test_a_gpu_that_only_imitates_bf16_computes_in_fp32(monkeypatch: pytest.Monk
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     for has in (True, False):
         monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation, has=has: has)
-        assert in_bf16(tiny(), torch.device("cuda")) is has and in_bf16(tiny(), torch.device("cpu"))
+        assert in_bf16(tiny(), torch.device("cuda")) is has
         assert not in_bf16(dataclasses.replace(tiny(), bf16=False), torch.device("cuda"))
+
+
+def test_a_processor_that_only_imitates_bf16_computes_in_fp32(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would take ten times as long."""
+    seen: list[dict] = []
+    for has in (True, False):
+        monkeypatch.setattr(machine, "multiplies_bf16", lambda has=has: has)
+        assert in_bf16(tiny(), torch.device("cpu")) is has
+    train(tiny(), data=dataset, out=tmp_path / "run", steps=1, on_event=seen.append)
+    assert {"event": "note", "text": "this processor has no bf16; it computes in fp32"} in seen
 
 
 def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

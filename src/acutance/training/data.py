@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from acutance.degrade.bicubic import Bicubic
+from acutance.degrade.bicubic import Bicubic, downscale_valid, margin
 from acutance.degrade.contract import Degradation, trim
 from acutance.degrade.linear import resize
 from acutance.degrade.sharpen import unsharp
@@ -84,7 +84,9 @@ class PairedCrops:
     """Crops without resizing, turned and flipped. ``patch``: high-resolution pixels; ``candidates``: random
     crops drawn for each sample, of which the most detailed is used (many crops of photographs are nearly
     flat); ``degrade``: how the low-resolution picture is made, None: read from the dataset; ``turn``: also
-    rotate by 90 degrees; ``sharpen``: content losses compare with a sharpened original (Real-ESRGAN).
+    rotate by 90 degrees; ``sharpen``: content losses compare with a sharpened original (Real-ESRGAN);
+    ``sizes``: whole factors by which an original is reduced first, one drawn for each sample: reduced
+    photographs hold more detail to a pixel.
     """
 
     scale: int = 4
@@ -94,12 +96,17 @@ class PairedCrops:
     degrade: Degradation | None = BICUBIC
     turn: bool = True
     sharpen: bool = False
+    sizes: tuple[int, ...] = (1,)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be cut."""
         check_whole(self, ("scale", "patch", "batch", "candidates"))
         if self.patch % self.scale:
             raise ValueError(f"patch={self.patch}: not a multiple of scale={self.scale}")
+        if not self.sizes or any(type(size) is not int or size < 1 for size in self.sizes):
+            raise ValueError(f"sizes={self.sizes!r}: whole numbers, at least 1")
+        if self.degrade is None and self.sizes != (1,):
+            raise ValueError(f"sizes={self.sizes!r}: ready-made partners have one size")
 
     def sampler(self, pack: Pack, seed: int) -> CropSampler:
         """See ``Loader``."""
@@ -131,20 +138,22 @@ class CropSampler:
     def __init__(self, pack: Pack, crops: PairedCrops, seed: int) -> None:
         self.pack, self.crops, self.seed = pack, crops, seed
         self.margin = crops.degrade.margin(crops.scale) if crops.degrade else 0
-        self.pools = (Pool(pack, crops.patch),)
+        self.pools = (Pool(pack, crops.patch * max(crops.sizes)),)
         if crops.degrade is None:
             check_partners(self.pools[0].items, crops.scale)
 
     def sample(self, index: int) -> Sample:
         """See ``Sampler``."""
-        random, patch = generator(self.seed, index), self.crops.patch
+        random, sizes = generator(self.seed, index), self.crops.sizes
+        size = sizes[int(random.integers(len(sizes)))] if len(sizes) > 1 else sizes[0]
+        side = self.crops.patch * size
         step = 1 if self.crops.degrade else self.crops.scale  # a stored partner fixes the grid
         best: tuple[float, dict, int, int] | None = None
         for _ in range(self.crops.candidates):
             item = self.pools[0].draw(random)
-            top = int(random.integers((item["height"] - patch) // step + 1)) * step
-            left = int(random.integers((item["width"] - patch) // step + 1)) * step
-            score = self._detail(item, top, left)
+            top = int(random.integers((item["height"] - side) // step + 1)) * step
+            left = int(random.integers((item["width"] - side) // step + 1)) * step
+            score = self._detail(item, top, left, side)
             if best is None or score > best[0]:
                 best = (score, item, top, left)
         assert best is not None
@@ -154,16 +163,20 @@ class CropSampler:
             return np.ascontiguousarray(np.rot90(picture[:, ::-1] if flip else picture, turns))
 
         lr = None if self.crops.degrade else posed(self._partner(*best[1:]))
-        return Sample(posed(self._crop(*best[1:])), random, lr)
+        return Sample(posed(self._crop(*best[1:], size)), random, lr)
 
-    def _detail(self, item: dict, top: int, left: int) -> float:
-        cell, patch = self.pack.cell, self.crops.patch
+    def _detail(self, item: dict, top: int, left: int, side: int) -> float:
+        cell = self.pack.cell
         cells = self.pack.cells(item)
-        window = cells[top // cell : (top + patch) // cell + 1, left // cell : (left + patch) // cell + 1]
+        window = cells[top // cell : (top + side) // cell + 1, left // cell : (left + side) // cell + 1]
         return float(window.mean()) if window.size else 0.0
 
-    def _crop(self, item: dict, top: int, left: int) -> Picture:
-        return padded(self.pack.picture(item), top, left, (self.crops.patch, self.crops.patch), self.margin)
+    def _crop(self, item: dict, top: int, left: int, size: int = 1) -> Picture:
+        side = (self.crops.patch * size,) * 2
+        if size == 1:
+            return padded(self.pack.picture(item), top, left, side, self.margin)
+        wide = padded(self.pack.picture(item), top, left, side, self.margin * size + margin(size))
+        return _picture(downscale_valid(as_levels([wide], torch.device("cpu")), size)[0] / 255)
 
     def _partner(self, item: dict, top: int, left: int) -> Picture:
         side, scale = self.crops.patch // self.crops.scale, self.crops.scale

@@ -10,6 +10,7 @@ import torch
 
 from acutance.engines.torch import has_bf16
 from acutance.errors import ResourceError, UsageError
+from acutance.files import machine
 from acutance.training.recipe import Recipe
 
 
@@ -28,8 +29,8 @@ def choose_device(name: str) -> torch.device:
 
 
 def in_bf16(recipe: Recipe, device: torch.device) -> bool:
-    """Whether the networks run in bf16: a GPU without it would only imitate it, slowly."""
-    return recipe.bf16 and (device.type != "cuda" or has_bf16())
+    """Whether the networks run in bf16: a GPU or processor without it would only imitate it, slowly."""
+    return recipe.bf16 and (has_bf16() if device.type == "cuda" else machine.multiplies_bf16())
 
 
 @contextmanager

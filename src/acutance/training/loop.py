@@ -192,8 +192,9 @@ def _remark(
         notes.append(f"{recipe.name} is meant to start --from a trained {recipe.after}; it starts from noise")
     if any("lr" in item for item in pack.train) and getattr(recipe.data, "degrade", None) is not None:
         notes.append(f"the dataset has low-resolution partners; {recipe.name} makes its own")
-    if recipe.bf16 and not in_bf16(recipe, next(state.average.parameters()).device):
-        notes.append("this GPU has no bf16; it computes in fp32")
+    device = next(state.average.parameters()).device
+    if recipe.bf16 and not in_bf16(recipe, device):
+        notes.append(f"this {'GPU' if device.type == 'cuda' else 'processor'} has no bf16; it computes in fp32")
     if state.step == steps:
         notes.append(f"stands at step {steps} of {steps}: nothing left to train")
     for text in notes:

@@ -1,6 +1,13 @@
 """The recipes, by the name ``acutance train`` takes. A ``small`` one shows the effect on two cores."""
 
-from acutance.training.recipes.compact import compact, compact_finish, compact_int8, compact_x2, compact_x2_int8
+from acutance.training.recipes.compact import (
+    compact,
+    compact_finish,
+    compact_int8,
+    compact_sizes,
+    compact_x2,
+    compact_x2_int8,
+)
 from acutance.training.recipes.compact_gan import compact_gan, compact_gan_int8
 from acutance.training.recipes.esrgan import (
     esrgan,
@@ -49,7 +56,8 @@ from acutance.training.recipes.unet_srgan import (
 RECIPES = {
     recipe.__name__: recipe
     for recipe in (
-        compact, compact_x2, compact_int8, compact_finish, compact_x2_int8, compact_gan, compact_gan_int8,
+        compact, compact_x2, compact_int8, compact_finish, compact_sizes, compact_x2_int8,
+        compact_gan, compact_gan_int8,
         srresnet, srresnet_vgg22, srresnet_muon, srresnet_small,
         srgan, srgan_mse, srgan_vgg22, srgan_vgg34, srgan_short, srgan_small,
         srgan_tensorlayer_init, srgan_tensorlayer, srgan_tensorlayer_small,
