@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import fields
 
 import pytest
 import torch
@@ -40,8 +39,11 @@ def test_a_recipe_is_a_whole_value(name: str) -> None:
     assert recipe.name == name and recipe.network in NETWORKS and recipe.source and recipe.steps > 0
     with torch.device("meta"):
         generator = NETWORKS[recipe.network](**recipe.arguments)
+        objective = recipe.objective(features(recipe))
     assert generator.scale == recipe.data.scale
-    assert RECIPES[name].__doc__ and {f.name for f in fields(recipe)}
+    made = objective.generator.state_dict()  # type: ignore[attr-defined]
+    assert {key: t.shape for key, t in made.items()} == {key: t.shape for key, t in generator.state_dict().items()}
+    assert RECIPES[name].__doc__ and (not recipe.after or recipe.after in RECIPES)
 
 
 @pytest.mark.parametrize("name", [n for n in RECIPES if n.endswith("_small") or n in ("compact_gan", "siamese_plus")])

@@ -278,24 +278,25 @@ def _picture(x: Tensor) -> Picture:
 def batches(
     sampler: Sampler, size: int, first: int, device: torch.device, place: tuple[int, int] = (0, 1)
 ) -> Generator[Batch, None, None]:
-    """Endless batches of ``size`` from number ``first`` on; the next is read while this one is used.
+    """Endless batches of ``size`` from number ``first`` on; the next is read and degraded while this one is used.
 
     ``place`` (n, of): this process cuts the n-th share of every batch.
     """
     rank, processes = place
     share = size // processes
 
-    def cut(number: int) -> list[Sample]:
+    def make(number: int) -> Batch:
         start = number * size + rank * share
-        return [sampler.sample(start + i) for i in range(share)]
+        with torch.no_grad():
+            return sampler.batch([sampler.sample(start + i) for i in range(share)], device)
 
     with ThreadPoolExecutor(1) as pool:
-        ahead = pool.submit(cut, first)
+        ahead = pool.submit(make, first)
         while True:
-            samples = ahead.result()
+            batch = ahead.result()
             first += 1
-            ahead = pool.submit(cut, first)
-            yield sampler.batch(samples, device)
+            ahead = pool.submit(make, first)
+            yield batch
 
 
 def check_partners(items: Sequence[dict], scale: int) -> None:

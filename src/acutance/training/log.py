@@ -79,7 +79,10 @@ class Log:
         contrast = means.get("generator/contrast", 1.0)
         if contrast < LOST_CONTRAST:
             self.warn(f"the generator's pictures have {contrast:.0%} of the contrast they should have")
-        self.rows_right = self.rows_right + 1 if means.get("critic/right", 0.0) > ALWAYS_RIGHT else 0
+        right = means.get("critic/right", 0.0)
+        if "real/p_real" in means:  # a step for each
+            right = min(means["real/p_real"], 1 - means["fake/p_fake"])
+        self.rows_right = self.rows_right + 1 if right > ALWAYS_RIGHT else 0
         if self.rows_right == FOR_ROWS:
             self.warn("the critic is no longer ever wrong; a weaker critic or a lower rate for it teaches more")
 

@@ -23,7 +23,7 @@ from acutance.training.log import Event, Log
 from acutance.training.pack import Pack, Picture
 from acutance.training.recipe import Recipe
 from acutance.training.resume import go_back, resume, save
-from acutance.training.run import load_start, open_run
+from acutance.training.run import device_remark, load_start, open_run
 from acutance.training.step import State, build, check_network, step
 from acutance.training.style_validation import StyleValidation
 from acutance.training.validate import Validation
@@ -66,6 +66,8 @@ def train(
         _check_shares(recipe)
         # Everything that can be wrong is looked at before the run folder is made.
         pack = _pack(recipe, data, style, bench)
+        if parallel.leads():
+            pack.check()
         held_out = _held_out(recipe, pack, valid)
         if bench is not None:
             find_pairs(bench, recipe.data.scale)
@@ -79,7 +81,7 @@ def train(
         run = open_run(out, recipe, state, digest(network), pack.sha256, seed, start)
         with _claimed(run):
             resume(state, run, recipe, steps, on_event)
-            _remark(recipe, state, pack, sampler, start, steps, on_event)
+            _remark(recipe, state, pack, sampler, start, steps, device_remark(run, state), on_event)
             log = Log(run if parallel.leads() else None, recipe, state.step, steps, on_event)
             validation = _validation(held_out, bench, recipe, pack, run, log) if parallel.leads() else None
             stream = batches(sampler, recipe.data.batch, state.draws, target, parallel.place())
@@ -184,10 +186,11 @@ def _claimed(run: Path) -> Iterator[None]:
 
 
 def _remark(
-    recipe: Recipe, state: State, pack: Pack, sampler: Sampler, start: Path | None, steps: int, on_event: Event
-) -> None:
+    recipe: Recipe, state: State, pack: Pack, sampler: Sampler, start: Path | None, steps: int, moved: str,
+    on_event: Event,
+) -> None:  # fmt: skip
     """What a person would want to know before the first step."""
-    notes = [pool.remark for pool in sampler.pools if pool.remark]
+    notes = [text for text in (*(pool.remark for pool in sampler.pools), moved) if text]
     if state.step == 0 and recipe.after and start is None:
         notes.append(f"{recipe.name} is meant to start --from a trained {recipe.after}; it starts from noise")
     if any("lr" in item for item in pack.train) and getattr(recipe.data, "degrade", None) is not None:

@@ -33,8 +33,8 @@ class Pack:
         self.sha256, self.style = hashlib.sha256(text).hexdigest(), style
         if style is not None:
             self.sha256 = hashlib.sha256(f"{self.sha256} {style.sha256}".encode()).hexdigest()
-        self.shards = []
-        for shard in manifest["shards"]:
+        self.shards, self.listed = [], manifest["shards"]
+        for shard in self.listed:
             file = folder / shard["name"]
             if not file.exists() or file.stat().st_size != shard["bytes"]:
                 raise BadInput(f"{file}: missing or cut short; run acutance prepare again")
@@ -47,6 +47,16 @@ class Pack:
         self.train = [item for item in manifest["items"] if not item["valid"]]
         self.valid = [item for item in manifest["items"] if item["valid"]]
         self.everything = manifest["items"]
+
+    def check(self) -> None:
+        """Read every shard once: ``BadInput`` for one whose bytes are not those that were packed."""
+        for shard, pixels in zip(self.listed, self.shards, strict=True):
+            if hashlib.sha256(pixels).hexdigest() != shard["sha256"]:
+                raise BadInput(
+                    f"{self.folder / shard['name']}: is damaged (SHA-256 differs); run acutance prepare again"
+                )
+        if self.style is not None:
+            self.style.check()
 
     def picture(self, item: dict) -> Picture:
         """The pixels of one picture, mapped from disk."""

@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
@@ -32,7 +33,7 @@ def open_run(
         "recipe": describe(recipe, state), "features": features_sha256, "data": data_sha256,
         "seed": seed, "start": str(start or ""),
         "versions": machine.versions(("acutance", "torch", "numpy")),
-        "commit": machine.commit(), "machine": machine.processor(),
+        "commit": machine.commit(), "machine": machine.processor(), "device": device_name(state),
     }  # fmt: skip
     path = out / "run.json"
     if parallel.leads() and not path.exists():
@@ -49,6 +50,18 @@ def open_run(
         more = f"; and {len(different) - SHOWN} more" if len(different) > SHOWN else ""
         raise UsageError(f"{out}: holds another run ({'; '.join(different[:SHOWN])}{more}); choose another --out")
     return out
+
+
+def device_name(state: State) -> str:
+    """Where the networks are: ``cpu``, or a GPU by its name."""
+    device = next(state.average.parameters()).device
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def device_remark(run: Path, state: State) -> str:
+    """What is to be said of a run that was begun elsewhere; empty otherwise."""
+    before, now = json.loads((run / "run.json").read_text()).get("device"), device_name(state)
+    return f"begun on {before}, goes on on {now}: not bit for bit the same run" if before not in (None, now) else ""
 
 
 def differences(name: str, before: Any, now: Any) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -52,3 +53,21 @@ def total_variation(prediction: Tensor, target: Tensor) -> Tensor:
     across = (prediction[..., :, 1:] - prediction[..., :, :-1]).abs().float().sum()
     down = (prediction[..., 1:, :] - prediction[..., :-1, :]).abs().float().sum()
     return (across + down) / len(prediction)
+
+
+def weave(prediction: Tensor, target: Tensor, *, scale: int = 4, cells: int = 8) -> Tensor:
+    """How much of the error is a pattern that repeats with every input pixel (ours).
+
+    The ``scale`` x ``scale`` pixels that one input pixel became are told apart, the error of each is averaged over
+    ``cells`` x ``cells`` input pixels, and what is left beside their common mean is woven by the network: the
+    mean of its absolute value over ``(N, C, H, W)``, both sides of at least ``scale * cells``.
+
+    >>> import torch
+    >>> even, stripes = torch.ones(1, 1, 32, 32), torch.zeros(1, 1, 32, 32)
+    >>> stripes[..., ::4] = 1.0
+    >>> weave(even, 0 * even).item(), weave(stripes, 0 * even).item()
+    (0.0, 0.375)
+    """
+    error = F.pixel_unshuffle((prediction - target).float(), scale)
+    means = F.avg_pool2d(error, cells).unflatten(1, (-1, scale**2))
+    return (means - means.mean(2, keepdim=True)).abs().mean()

@@ -8,14 +8,16 @@ from acutance.training.recipes.compact import (
     compact_x2,
     compact_x2_int8,
 )
-from acutance.training.recipes.compact_gan import compact_gan, compact_gan_int8
+from acutance.training.recipes.compact_gan import compact_gan, compact_gan_even, compact_gan_int8
 from acutance.training.recipes.esrgan import (
     esrgan,
     esrgan_16,
+    esrgan_16_psnr,
     esrgan_minc,
     esrgan_psnr,
     esrgan_psnr_short,
     esrgan_psnr_small,
+    esrgan_short,
     esrgan_small,
 )
 from acutance.training.recipes.face_srgan import face_srgan, face_srgan_small
@@ -57,11 +59,12 @@ RECIPES = {
     recipe.__name__: recipe
     for recipe in (
         compact, compact_x2, compact_int8, compact_finish, compact_sizes, compact_x2_int8,
-        compact_gan, compact_gan_int8,
+        compact_gan, compact_gan_int8, compact_gan_even,
         srresnet, srresnet_vgg22, srresnet_muon, srresnet_small,
         srgan, srgan_mse, srgan_vgg22, srgan_vgg34, srgan_short, srgan_small,
         srgan_tensorlayer_init, srgan_tensorlayer, srgan_tensorlayer_small,
-        esrgan_psnr, esrgan, esrgan_minc, esrgan_16, esrgan_psnr_short, esrgan_psnr_small, esrgan_small,
+        esrgan_psnr, esrgan, esrgan_minc, esrgan_16_psnr, esrgan_16, esrgan_psnr_short, esrgan_short,
+        esrgan_psnr_small, esrgan_small,
         unet_srgan, unet_psnr_short, unet_srgan_short, unet_psnr_small, unet_srgan_small, face_srgan, face_srgan_small,
         restore_psnr, restore, restore_x2_psnr, restore_x2, restore_psnr_small, restore_small,
         siamese, siamese_small, siamese_plus,

@@ -6,14 +6,17 @@ from dataclasses import replace
 
 from torch import nn
 
+from acutance.degrade.bicubic import Bicubic
+from acutance.degrade.mixed import Mixed
+from acutance.degrade.noisy import Noisy
 from acutance.networks.compact import Compact
 from acutance.networks.critics import UNetCritic
 from acutance.training.data import PairedCrops
 from acutance.training.features import OXFORD_VGG19
 from acutance.training.losses.adversarial import RelativisticAverage
 from acutance.training.losses.perceptual import Perceptual
-from acutance.training.losses.pixel import l1
-from acutance.training.objective import Adversarial
+from acutance.training.losses.pixel import l1, weave
+from acutance.training.objective import Adversarial, Term
 from acutance.training.recipe import ConstantThenDecay, Features, Recipe
 from acutance.training.recipes.compact import ARGUMENTS
 from acutance.training.recipes.optimizers import adam
@@ -34,11 +37,20 @@ def compact_gan_int8() -> Recipe:
     return replace(_recipe("compact_gan_int8", rounded=True), after="compact_gan")
 
 
-def _recipe(name: str, *, rounded: bool) -> Recipe:
+def compact_gan_even() -> Recipe:
+    """``compact_gan_int8`` once more, so that noise is not woven into a grid: every other input gets some of a
+    camera's, crops may be flat, and what repeats with every input pixel is a loss of its own."""
+    recipe = _recipe("compact_gan_even", rounded=True, more=(("weave", 2.0, weave),))
+    crops = PairedCrops(scale=4, patch=96, batch=4, candidates=2, degrade=Mixed(choices=((1, Bicubic()), (1, Noisy()))))
+    schedule = ConstantThenDecay(warmup=100, decay=1000)
+    return replace(recipe, data=crops, schedule=schedule, steps=1500, valid_every=500, after="compact_gan_int8")
+
+
+def _recipe(name: str, *, rounded: bool, more: tuple[Term, ...] = ()) -> Recipe:
     def objective(features: nn.Module) -> Adversarial:
         return Adversarial(
             Compact(**ARGUMENTS), UNetCritic(features=32), game=RelativisticAverage(), weight=0.1,
-            losses=(("l1", 1.0, l1), ("perceptual", 1.0, Perceptual(features=features, layers=LAYERS))),
+            losses=(("l1", 1.0, l1), ("perceptual", 1.0, Perceptual(features=features, layers=LAYERS)), *more),
             optimizers=(adam(2e-4, (0.9, 0.99)), adam(2e-4, (0.9, 0.99))), rounded=rounded,
         )  # fmt: skip
 

@@ -66,14 +66,17 @@ def srresnet_muon() -> Recipe:
 
 
 def srresnet_small() -> Recipe:
-    """Half the width, half the blocks, ten times the rate: the effect in half an hour on two cores (ours)."""
+    """Half the width and half the blocks, moved by Muon: the effect within half an hour on two cores (ours)."""
 
     def objective(_: None) -> Regression:
-        return Regression(SRResNet(**SMALL), losses=(("mse", 1.0, mse),), optimizer=adam(1e-3))
+        return Regression(
+            SRResNet(**SMALL), losses=(("mse", 1.0, mse),),
+            optimizer=lambda parameters: Muon(parameters, lr=0.003, adam_lr=1e-3, hidden=is_inside),
+        )  # fmt: skip
 
     return replace(
-        srresnet(), name="srresnet_small", arguments=SMALL, objective=objective, ema=0.99, steps=8000,
-        data=replace(CROPS, candidates=3), schedule=ConstantThenDecay(warmup=200, decay=4000),
+        srresnet_muon(), name="srresnet_small", arguments=SMALL, objective=objective, ema=0.99, steps=2000,
+        schedule=ConstantThenDecay(warmup=200, decay=1000),
     )  # fmt: skip
 
 
