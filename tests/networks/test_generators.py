@@ -162,3 +162,29 @@ def test_msrresnet_with_a_zero_last_layer_is_bilinear() -> None:
     x = torch.rand(1, 3, 6, 9)
     expected = torch.nn.functional.interpolate(x, scale_factor=4, mode="bilinear", align_corners=False)
     torch.testing.assert_close(network(x), expected)
+
+
+def test_srresnet_takes_any_size_and_tensorlayers_ends_in_tanh() -> None:
+    with torch.device("meta"):
+        assert SRResNet()(torch.empty(1, 3, 339, 510)).shape == (1, 3, 1356, 2040)
+        assert TensorlayerSRResNet()(torch.empty(1, 3, 96, 96)).shape == (1, 3, 384, 384)
+    network = TensorlayerSRResNet().train()
+    result = network(torch.randn(2, 3, 8, 8) * 50)
+    assert result.abs().max() <= 1 and network.signed_output
+
+
+def test_a_shortcut_of_the_u_is_added_to_its_stage() -> None:
+    """Neither multiplied nor joined: an empty stage passes on exactly the map it is added to. And the left half ends
+    without an activation."""
+    network, seen = AdditiveUNet(width=0.125), {}
+    nn.init.zeros_(network.up[3].weight)
+    nn.init.zeros_(network.up[3].bias)
+    maps: list[torch.Tensor] = []
+    for layer in network.down:
+        layer.register_forward_hook(lambda _, __, out: maps.append(out.clone()))
+    for number in (0, 4):
+        network.up[number].register_forward_pre_hook(lambda _, given, n=number: seen.update({n: given[0].clone()}))
+    network(torch.rand(1, 3, 32, 32))
+    assert torch.equal(seen[0], maps[-1])
+    same = [m for m in maps if m.shape == seen[4].shape]
+    assert any(torch.equal(seen[4], nn.functional.leaky_relu(m, 0.2)) for m in same)
