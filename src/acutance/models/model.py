@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -82,9 +82,9 @@ class Model:
     geometry: Geometry
     graph: Path
     graph_sha256: str
-    receipt: dict[str, Any]
-    weights: dict[str, np.ndarray]
-    int8: Ranges = ()
+    receipt: dict[str, Any] = field(repr=False)
+    weights: dict[str, np.ndarray] = field(repr=False)
+    int8: Ranges = field(default=(), repr=False)
 
     @property
     def parameters(self) -> int:
