@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tiny_recipe import tiny
 
 from acutance.degrade.linear import Linear
 from acutance.degrade.realesrgan import RealESRGAN
 from acutance.errors import BadInput
 from acutance.imaging.bicubic import downscale
 from acutance.training.data import PairedCrops, WholePictures, batches
+from acutance.training.loop import train
 from acutance.training.pack import Pack
 from acutance.training.prepare import prepare
 
@@ -110,6 +113,14 @@ def test_ready_made_partners_are_cut_in_place(tmp_path: Path) -> None:
         assert (1 - batch.lr - made).abs().mean() < 0.05, "the partner of another place"
     (lr, hr), *_ = crops.pairs(pack, pack.everything)
     assert hr.shape[0] == 4 * lr.shape[0] and abs((255 - lr).mean() - hr.mean()) < 3
+    # Recipes that reduce plainly take them without being told; others, and other scales, make their own.
+    assert PairedCrops(patch=64, batch=2, sizes=(1, 2)).fitted(pack) == PairedCrops(patch=64, batch=2, degrade=None)
+    for other in (PairedCrops(patch=64, degrade=RealESRGAN()), PairedCrops(patch=64, scale=2)):
+        assert other.fitted(pack) == other
+    seen: list[dict] = []
+    recipe = replace(tiny(), data=PairedCrops(patch=64, batch=2))
+    train(recipe, data=tmp_path / "pack", out=tmp_path / "run", steps=1, on_event=seen.append)
+    assert {"event": "note", "text": "learns from the low-resolution partners of the dataset"} in seen
 
 
 def test_a_dataset_without_partners_says_how_to_get_them(dataset: Path) -> None:

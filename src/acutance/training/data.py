@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -13,13 +13,15 @@ from torch import Tensor
 
 from acutance.degrade.bicubic import Bicubic, downscale_valid, margin
 from acutance.degrade.contract import Degradation, trim
-from acutance.degrade.linear import resize
+from acutance.degrade.gaussian import GaussianDown
+from acutance.degrade.linear import AntialiasedLinear, Linear, resize
 from acutance.degrade.sharpen import unsharp
 from acutance.errors import BadInput
 from acutance.training.batch import Batch
 from acutance.training.pack import Pack, Picture, Pool
 
 BICUBIC = Bicubic()
+PLAIN = (Bicubic, Linear, AntialiasedLinear, GaussianDown)  # ready-made partners say the same, and more exactly
 LARGEST = 512  # pixels of a validation picture's centre that are used
 
 
@@ -107,6 +109,12 @@ class PairedCrops:
             raise ValueError(f"sizes={self.sizes!r}: whole numbers, at least 1")
         if self.degrade is None and self.sizes != (1,):
             raise ValueError(f"sizes={self.sizes!r}: ready-made partners have one size")
+
+    def fitted(self, pack: Pack) -> PairedCrops:
+        """These crops with the low-resolution partners that ``pack`` holds ready-made, if all its pictures have
+        them and they would be reduced plainly; what damages pictures makes its own."""
+        held = all((item.get("lr") or {}).get("scale") == self.scale for item in pack.everything)
+        return replace(self, degrade=None, sizes=(1,)) if held and isinstance(self.degrade, PLAIN) else self
 
     def sampler(self, pack: Pack, seed: int) -> CropSampler:
         """See ``Loader``."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -15,7 +16,7 @@ from acutance.files.locks import claim
 from acutance.measuring.pairs import find_pairs
 from acutance.training import checkpoint, parallel
 from acutance.training.batch import Batch
-from acutance.training.data import Sampler, batches
+from acutance.training.data import PairedCrops, Sampler, batches
 from acutance.training.devices import choose_device, enough_memory, in_bf16
 from acutance.training.export import export_run
 from acutance.training.features import digest, load_features
@@ -68,6 +69,8 @@ def train(
         pack = _pack(recipe, data, style, bench)
         if parallel.leads():
             pack.check()
+        if isinstance(recipe.data, PairedCrops):
+            recipe = replace(recipe, data=recipe.data.fitted(pack))
         held_out = _held_out(recipe, pack, valid)
         if bench is not None:
             find_pairs(bench, recipe.data.scale)
@@ -195,6 +198,8 @@ def _remark(
         notes.append(f"{recipe.name} is meant to start --from a trained {recipe.after}; it starts from noise")
     if any("lr" in item for item in pack.train) and getattr(recipe.data, "degrade", None) is not None:
         notes.append(f"the dataset has low-resolution partners; {recipe.name} makes its own")
+    elif any("lr" in item for item in pack.train):
+        notes.append("learns from the low-resolution partners of the dataset")
     device = next(state.average.parameters()).device
     if recipe.bf16 and not in_bf16(recipe, device):
         notes.append(f"this {'GPU' if device.type == 'cuda' else 'processor'} has no bf16; it computes in fp32")
