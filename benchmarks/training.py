@@ -1,4 +1,5 @@
-"""Training steps beside a plain fp32 NCHW loop of the same recipe: on batches in memory, and from the disk.
+"""Training steps beside a plain fp32 NCHW loop of the same recipe: on batches in memory, and from the disk; and for
+recipes with costly data how much of a step their data is waited for.
 
 Usage: python benchmarks/training.py PHOTOS DATASET --features FILE   (PHOTOS: what DATASET was packed from)
 """
@@ -9,7 +10,7 @@ import argparse
 import itertools
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import peer_training as peer
 import torch
 from common import store
 
+from acutance.training.batch import Batch
 from acutance.training.data import batches
 from acutance.training.features import load_features
 from acutance.training.pack import Pack
@@ -26,6 +28,7 @@ from acutance.training.recipes import RECIPES
 from acutance.training.step import build, step
 
 CPU = torch.device("cpu")
+DATA_ONLY = ("restore_psnr_small", "restore_small", "face_srgan_small", "srresnet_small", "unet_srgan_small")
 STEPS, ROUNDS = {"compact": 20, "esrgan_small": 4}, 3
 
 
@@ -35,6 +38,27 @@ def seconds(play: Callable[[], None], count: int) -> float:
     for _ in range(count):
         play()
     return (time.perf_counter() - begin) / count
+
+
+def watched(own: Iterator[Batch], waits: list[float]) -> Iterator[Batch]:
+    """The same batches; how long each was waited for goes into ``waits``."""
+    while True:
+        begin = time.perf_counter()
+        batch = next(own)
+        waits.append(time.perf_counter() - begin)
+        yield batch
+
+
+def data_share(recipe: Recipe, features: Any, pack: Pack) -> dict[str, float]:
+    """How much of a step its data is waited for."""
+    torch.manual_seed(0)
+    waits: list[float] = []
+    stream = watched(batches(recipe.data.sampler(pack, 0), recipe.data.batch, 0, CPU), waits)
+    state = build(recipe, features, CPU)
+    seconds(lambda: step(state, stream, recipe, 1.0), 2)
+    waits.clear()
+    whole = seconds(lambda: step(state, stream, recipe, 1.0), 16)
+    return {"seconds_per_step": round(whole, 4), "data_share_of_step": round(statistics.mean(waits) / whole, 3)}
 
 
 def measure(recipe: Recipe, features: Any, photos: Path, pack: Pack) -> dict[str, Any]:
@@ -50,17 +74,8 @@ def measure(recipe: Recipe, features: Any, photos: Path, pack: Pack) -> dict[str
         name: lambda name=name: step(variants[name], memory[name], recipe, 1.0) for name in variants
     }
     plays["plain"] = lambda: peer.step(plain_objective, plain_optimizers, fixed)
-    own = batches(sampler, recipe.data.batch, 0, CPU)
     waits: list[float] = []
-
-    def watched():
-        while True:
-            begin = time.perf_counter()
-            batch = next(own)
-            waits.append(time.perf_counter() - begin)
-            yield batch
-
-    stream = watched()
+    stream = watched(batches(sampler, recipe.data.batch, 0, CPU), waits)
     files = peer.batches(photos, recipe.data.patch, recipe.data.batch, 1000)  # type: ignore[attr-defined]
     plays["ours from disk"] = lambda: step(variants["ours"], stream, recipe, 1.0)
     plays["plain from disk"] = lambda: peer.step(plain_objective, plain_optimizers, next(files))
@@ -87,15 +102,19 @@ def main() -> None:
     parser.add_argument("photos", type=Path)
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--features", type=Path)
+    parser.add_argument("--name", default="training", help="of the stored result")
     given = parser.parse_args()
-    result = {}
-    for name in STEPS:
+    result, pack = {}, Pack(given.dataset)
+    for name in (*STEPS, *DATA_ONLY):
         recipe = RECIPES[name]()
         wanted = recipe.features
         features = load_features(wanted.kind, wanted.last, given.features) if wanted else None
-        result[name] = measure(recipe, features, given.photos, Pack(given.dataset))
-        print(name, result[name])
-    store("training", {"threads": torch.get_num_threads(), "recipes": result})
+        if name in STEPS:
+            result[name] = measure(recipe, features, given.photos, pack)
+        else:
+            result[name] = data_share(recipe, features, pack)
+        print(name, result[name], flush=True)
+    store(given.name, {"threads": torch.get_num_threads(), "recipes": result})
 
 
 if __name__ == "__main__":

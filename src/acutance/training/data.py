@@ -298,7 +298,8 @@ def batches(
         with torch.no_grad():
             return sampler.batch([sampler.sample(start + i) for i in range(share)], device)
 
-    with ThreadPoolExecutor(1) as pool:
+    # One thread for it: a second team of them would fight with those that train.
+    with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         ahead = pool.submit(make, first)
         while True:
             batch = ahead.result()
