@@ -23,6 +23,7 @@ from acutance.training.recipes.esrgan import (
 from acutance.training.recipes.face_srgan import face_srgan, face_srgan_small
 from acutance.training.recipes.restore import (
     restore,
+    restore_noise,
     restore_psnr,
     restore_psnr_small,
     restore_small,
@@ -66,7 +67,7 @@ RECIPES = {
         esrgan_psnr, esrgan, esrgan_minc, esrgan_16_psnr, esrgan_16, esrgan_psnr_short, esrgan_short,
         esrgan_psnr_small, esrgan_small,
         unet_srgan, unet_psnr_short, unet_srgan_short, unet_psnr_small, unet_srgan_small, face_srgan, face_srgan_small,
-        restore_psnr, restore, restore_x2_psnr, restore_x2, restore_psnr_small, restore_small,
+        restore_psnr, restore, restore_noise, restore_x2_psnr, restore_x2, restore_psnr_small, restore_small,
         siamese, siamese_small, siamese_plus,
     )
 }  # fmt: skip

@@ -13,6 +13,7 @@ from torch import nn
 
 from acutance.degrade.film import Film
 from acutance.degrade.mixed import Mixed
+from acutance.degrade.noisy import Noisy
 from acutance.degrade.realesrgan import RealESRGAN
 from acutance.networks.compact import Compact, FoldedCompact, start_near_identity
 from acutance.networks.critics import UNetCritic
@@ -20,9 +21,9 @@ from acutance.training.data import PairedCrops
 from acutance.training.features import OXFORD_VGG19
 from acutance.training.losses.adversarial import NonSaturating
 from acutance.training.losses.perceptual import Perceptual
-from acutance.training.losses.pixel import l1
+from acutance.training.losses.pixel import l1, weave
 from acutance.training.muon import Muon
-from acutance.training.objective import Adversarial, Regression
+from acutance.training.objective import Adversarial, Regression, Term
 from acutance.training.recipe import ConstantThenDecay, Features, Recipe
 from acutance.training.recipes.compact_gan import LAYERS
 from acutance.training.recipes.optimizers import adam
@@ -31,6 +32,8 @@ Make = Callable[[], Compact | FoldedCompact]
 SOURCE = "Wang et al. 2021 (Real-ESRGAN); film, sizes and rates ours"
 # Colours stay as faded as they came: to guess them from a crop makes every picture darker and more colourful.
 DAMAGE = Mixed(choices=((0.6, RealESRGAN()), (0.4, Film(fade=0.0))))
+NOISIER = Mixed(choices=((0.45, RealESRGAN()), (0.3, Film(fade=0.0)), (0.25, Noisy(sigma=16.0))))
+WEAVE = ("weave", 2.0, weave)
 ARGUMENTS: dict[str, Any] = {"scale": 4, "channels": 64, "convolutions": 16}
 SMALL: dict[str, Any] = {"scale": 4, "channels": 32, "convolutions": 8}
 FOLDED: dict[str, Any] = {"channels": 64, "convolutions": 16}
@@ -45,6 +48,15 @@ def restore_psnr() -> Recipe:
 def restore() -> Recipe:
     """Its second stage: L1 + features + 0.1 of the game, whose critic sees the plain original; start from the first."""
     return _game("restore", "compact", lambda: Compact(**ARGUMENTS), ARGUMENTS, replace(CROPS, batch=4))
+
+
+def restore_noise() -> Recipe:
+    """``restore`` once more, with noise that no compression has smoothed among the damage, as in scans and raw
+    pictures, and a loss for what repeats with every input pixel; start from ``restore``."""
+    crops = replace(CROPS, patch=96, batch=4, candidates=2, degrade=NOISIER)
+    recipe = _game("restore_noise", "compact", lambda: Compact(**ARGUMENTS), ARGUMENTS, crops, more=(WEAVE,))
+    schedule = ConstantThenDecay(warmup=50, decay=500)
+    return replace(recipe, schedule=schedule, steps=700, valid_every=350, save_every=100, after="restore")
 
 
 def restore_x2_psnr() -> Recipe:
@@ -92,12 +104,13 @@ def _regression(name: str, network: str, make: Make, arguments: dict[str, Any], 
 
 
 def _game(
-    name: str, network: str, make: Make, arguments: dict[str, Any], data: PairedCrops, *, critic: int = 32
-) -> Recipe:
+    name: str, network: str, make: Make, arguments: dict[str, Any], data: PairedCrops, *, critic: int = 32,
+    more: tuple[Term, ...] = (),
+) -> Recipe:  # fmt: skip
     def objective(features: nn.Module) -> Adversarial:
         return Adversarial(
             make(), UNetCritic(features=critic), game=NonSaturating(), weight=0.1,
-            losses=(("l1", 1.0, l1), ("perceptual", 1.0, Perceptual(features=features, layers=LAYERS))),
+            losses=(("l1", 1.0, l1), ("perceptual", 1.0, Perceptual(features=features, layers=LAYERS)), *more),
             optimizers=(adam(2e-4, (0.9, 0.99)), adam(2e-4, (0.9, 0.99))),
         )  # fmt: skip
 
