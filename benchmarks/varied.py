@@ -45,9 +45,9 @@ def grid(name: str, scale: int, noise: float) -> float:
 def crops(dataset: Path) -> list[np.ndarray]:
     """Centres of photographs that no model learned from."""
     pack = Pack(dataset)
-    pictures = [np.asarray(pack.picture(item)) for item in pack.valid] + [getattr(data, name)() for name in SAMPLES]
+    large = [item for item in pack.valid if min(item["width"], item["height"]) >= SIDE + 64][: 20 - len(SAMPLES)]
     found = []
-    for picture in pictures[:20]:
+    for picture in [*(np.asarray(pack.picture(item)) for item in large), *(getattr(data, name)() for name in SAMPLES)]:
         top, left = ((side - SIDE) // 2 // 4 * 4 for side in picture.shape[:2])
         found.append(picture[top - 32 : top + SIDE + 32, left - 32 : left + SIDE + 32, :3])
     return found

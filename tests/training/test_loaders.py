@@ -114,8 +114,9 @@ def test_ready_made_partners_are_cut_in_place(tmp_path: Path) -> None:
     (lr, hr), *_ = crops.pairs(pack, pack.everything)
     assert hr.shape[0] == 4 * lr.shape[0] and abs((255 - lr).mean() - hr.mean()) < 3
     # Recipes that reduce plainly take them without being told; others, and other scales, make their own.
-    assert PairedCrops(patch=64, batch=2, sizes=(1, 2)).fitted(pack) == PairedCrops(patch=64, batch=2, degrade=None)
-    for other in (PairedCrops(patch=64, degrade=RealESRGAN()), PairedCrops(patch=64, scale=2)):
+    assert PairedCrops(patch=64, batch=2).fitted(pack) == PairedCrops(patch=64, batch=2, degrade=None)
+    damage, sizes = PairedCrops(patch=64, degrade=RealESRGAN()), PairedCrops(patch=64, sizes=(1, 2))
+    for other in (damage, sizes, PairedCrops(patch=64, scale=2)):
         assert other.fitted(pack) == other
     seen: list[dict] = []
     recipe = replace(tiny(), data=PairedCrops(patch=64, batch=2))

@@ -122,8 +122,12 @@ def test_three_steps_and_three_more_equal_six(dataset: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("make", [tiny_gan, tiny_norms])
-def test_a_game_resumes_exactly(make: Callable[[], Recipe], dataset: Path, tmp_path: Path) -> None:
-    """Both networks, their running statistics and spectral vectors, both optimizers, fresh batches, the average."""
+def test_a_game_resumes_exactly(
+    make: Callable[[], Recipe], dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both networks, their running statistics and spectral vectors, both optimizers, fresh batches, the average; one
+    of them in bf16, imitated where the processor has none."""
+    monkeypatch.setattr(machine, "multiplies_bf16", lambda: True)
     train(make(), data=dataset, out=tmp_path / "a", steps=7)
     asked = iter([False] * 2 + [True] * 9)
     with pytest.raises(Interrupted):

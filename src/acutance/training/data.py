@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Protocol
 
 import numpy as np
@@ -21,7 +21,7 @@ from acutance.training.batch import Batch
 from acutance.training.pack import Pack, Picture, Pool
 
 BICUBIC = Bicubic()
-PLAIN = (Bicubic, Linear, AntialiasedLinear, GaussianDown)  # ready-made partners say the same, and more exactly
+PLAIN = (Bicubic, Linear, AntialiasedLinear, GaussianDown)  # in whose place ready-made partners may stand
 LARGEST = 512  # pixels of a validation picture's centre that are used
 
 
@@ -50,7 +50,8 @@ class Sampler(Protocol):
         ...
 
     def batch(self, samples: Sequence[Sample], device: torch.device) -> Batch:
-        """Samples to a batch; the arithmetic runs on ``device``."""
+        """Samples to a batch, in that thread too: of random numbers only the samples' own. The arithmetic runs on
+        ``device``, named with its number."""
         ...
 
 
@@ -110,11 +111,17 @@ class PairedCrops:
         if self.degrade is None and self.sizes != (1,):
             raise ValueError(f"sizes={self.sizes!r}: ready-made partners have one size")
 
+    def __repr__(self) -> str:
+        """Part of a run's identity, so ``sizes`` is named only where it is used: earlier versions had none."""
+        shown = [f for f in fields(self) if f.name != "sizes" or self.sizes != (1,)]
+        return f"PairedCrops({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in shown)})"
+
     def fitted(self, pack: Pack) -> PairedCrops:
         """These crops with the low-resolution partners that ``pack`` holds ready-made, if all its pictures have
-        them and they would be reduced plainly; what damages pictures makes its own."""
+        them and would be reduced plainly, at one size; what damages pictures makes its own."""
         held = all((item.get("lr") or {}).get("scale") == self.scale for item in pack.everything)
-        return replace(self, degrade=None, sizes=(1,)) if held and isinstance(self.degrade, PLAIN) else self
+        plain = isinstance(self.degrade, PLAIN) and self.sizes == (1,)
+        return replace(self, degrade=None) if held and plain else self
 
     def sampler(self, pack: Pack, seed: int) -> CropSampler:
         """See ``Loader``."""
@@ -298,14 +305,22 @@ def batches(
         with torch.no_grad():
             return sampler.batch([sampler.sample(start + i) for i in range(share)], device)
 
-    # One thread for it: a second team of them would fight with those that train.
-    with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    threads = torch.get_num_threads()
+    with ThreadPoolExecutor(1, initializer=_alone) as pool:
+        pool.submit(_alone).result()
+        torch.set_num_threads(threads)  # the worker keeps its one; threads to come get as many as before
         ahead = pool.submit(make, first)
         while True:
             batch = ahead.result()
             first += 1
             ahead = pool.submit(make, first)
             yield batch
+
+
+def _alone() -> None:
+    """One thread for the arithmetic of this one: a second team would fight with the one that trains."""
+    torch.set_num_threads(1)
+    torch.get_num_threads()
 
 
 def check_partners(items: Sequence[dict], scale: int) -> None:

@@ -69,9 +69,9 @@ def train(
         pack = _pack(recipe, data, style, bench)
         if parallel.leads():
             pack.check()
+        held_out = _held_out(recipe, pack, valid)
         if isinstance(recipe.data, PairedCrops):
             recipe = replace(recipe, data=recipe.data.fitted(pack))
-        held_out = _held_out(recipe, pack, valid)
         if bench is not None:
             find_pairs(bench, recipe.data.scale)
         network = _features(recipe, features, Terms(option="ACUTANCE_WEIGHTS", on_event=on_event, cancelled=cancelled))
@@ -84,10 +84,11 @@ def train(
         run = open_run(out, recipe, state, digest(network), pack.sha256, seed, start)
         with _claimed(run):
             resume(state, run, recipe, steps, on_event)
-            _remark(recipe, state, pack, sampler, start, steps, device_remark(run, state), on_event)
+            _remark(recipe, state, pack, sampler, start, steps, device_remark(run, recipe, state), on_event)
             log = Log(run if parallel.leads() else None, recipe, state.step, steps, on_event)
             validation = _validation(held_out, bench, recipe, pack, run, log) if parallel.leads() else None
-            stream = batches(sampler, recipe.data.batch, state.draws, target, parallel.place())
+            place = next(state.average.parameters()).device  # with its number: other threads know no current GPU
+            stream = batches(sampler, recipe.data.batch, state.draws, place, parallel.place())
             with closing(stream), closing(log.board):
                 _run(state, stream, recipe, run, steps, log, validation, cancelled)
             if parallel.leads():
@@ -198,7 +199,7 @@ def _remark(
         notes.append(f"{recipe.name} is meant to start --from a trained {recipe.after}; it starts from noise")
     if any("lr" in item for item in pack.train) and getattr(recipe.data, "degrade", None) is not None:
         notes.append(f"the dataset has low-resolution partners; {recipe.name} makes its own")
-    elif any("lr" in item for item in pack.train):
+    elif getattr(recipe.data, "degrade", pack) is None:
         notes.append("learns from the low-resolution partners of the dataset")
     device = next(state.average.parameters()).device
     if recipe.bf16 and not in_bf16(recipe, device):
@@ -214,4 +215,7 @@ def _held_out(recipe: Recipe, pack: Pack, valid: Path | None) -> list[tuple[Pict
     if not parallel.leads():
         return []
     other = Pack(valid) if valid else pack
-    return recipe.data.pairs(other, (other.everything if valid else other.valid)[:PICTURES])
+    if valid:
+        other.check()
+    data = recipe.data.fitted(other) if isinstance(recipe.data, PairedCrops) else recipe.data
+    return data.pairs(other, (other.everything if valid else other.valid)[:PICTURES])

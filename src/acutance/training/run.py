@@ -15,6 +15,7 @@ from acutance.errors import BadModel, UsageError
 from acutance.files import machine
 from acutance.files.atomic import atomic_path
 from acutance.training import parallel
+from acutance.training.devices import in_bf16
 from acutance.training.history import stage, start_weights
 from acutance.training.recipe import Recipe
 from acutance.training.step import State
@@ -33,7 +34,7 @@ def open_run(
         "recipe": describe(recipe, state), "features": features_sha256, "data": data_sha256,
         "seed": seed, "start": str(start or ""),
         "versions": machine.versions(("acutance", "torch", "numpy")),
-        "commit": machine.commit(), "machine": machine.processor(), "device": device_name(state),
+        "commit": machine.commit(), "machine": machine.processor(), "device": device_name(recipe, state),
     }  # fmt: skip
     path = out / "run.json"
     if parallel.leads() and not path.exists():
@@ -52,15 +53,16 @@ def open_run(
     return out
 
 
-def device_name(state: State) -> str:
-    """Where the networks are: ``cpu``, or a GPU by its name."""
+def device_name(recipe: Recipe, state: State) -> str:
+    """Where the networks are - ``cpu``, or a GPU by its name - and how they multiply."""
     device = next(state.average.parameters()).device
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return f"{name} in {'bf16' if in_bf16(recipe, device) else 'fp32'}"
 
 
-def device_remark(run: Path, state: State) -> str:
+def device_remark(run: Path, recipe: Recipe, state: State) -> str:
     """What is to be said of a run that was begun elsewhere; empty otherwise."""
-    before, now = json.loads((run / "run.json").read_text()).get("device"), device_name(state)
+    before, now = json.loads((run / "run.json").read_text()).get("device"), device_name(recipe, state)
     return f"begun on {before}, goes on on {now}: not bit for bit the same run" if before not in (None, now) else ""
 
 

@@ -55,8 +55,9 @@ def total_variation(prediction: Tensor, target: Tensor) -> Tensor:
     return (across + down) / len(prediction)
 
 
-def weave(prediction: Tensor, target: Tensor, *, scale: int = 4, cells: int = 8) -> Tensor:
-    """How much of the error is a pattern that repeats with every input pixel (ours).
+def checkerboard(prediction: Tensor, target: Tensor, *, scale: int, cells: int = 8) -> Tensor:
+    """How much of the error is a checkerboard, a pattern that repeats with every input pixel (Odena et al. 2016
+    describe it; the measure is ours).
 
     The ``scale`` x ``scale`` pixels that one input pixel became are told apart, the error of each is averaged over
     ``cells`` x ``cells`` input pixels, and what is left beside their common mean is woven by the network: the
@@ -65,7 +66,7 @@ def weave(prediction: Tensor, target: Tensor, *, scale: int = 4, cells: int = 8)
     >>> import torch
     >>> even, stripes = torch.ones(1, 1, 32, 32), torch.zeros(1, 1, 32, 32)
     >>> stripes[..., ::4] = 1.0
-    >>> weave(even, 0 * even).item(), weave(stripes, 0 * even).item()
+    >>> checkerboard(even, 0 * even, scale=4).item(), checkerboard(stripes, 0 * even, scale=4).item()
     (0.0, 0.375)
     """
     error = F.pixel_unshuffle((prediction - target).float(), scale)
