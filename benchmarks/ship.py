@@ -27,6 +27,7 @@ from acutance.networks import NETWORKS
 from acutance.pipelines.upscale import Settings
 from acutance.training import checkpoint
 from acutance.training.export import export_model
+from acutance.training.history import start_weights
 
 SETS = ("Set5", "Set14", "BSD100")
 
@@ -56,7 +57,7 @@ def main() -> None:
     parser.add_argument("--name", required=True)
     parser.add_argument("--about", required=True)
     parser.add_argument("--data", required=True, help="The training sets and their licences, in words.")
-    parser.add_argument("--calm", type=Path, help="the run it started from")
+    parser.add_argument("--calm", type=Path, help="the run or model it started from")
     parser.add_argument("--share", type=float, default=0.8, help="of RUN's weights in the mixture with --calm")
     parser.add_argument("--int8", type=Path, help="photographs to calibrate it with for 8 bits")
     parser.add_argument("--lpips", action="store_true", help="also measure LPIPS (weights in $ACUTANCE_WEIGHTS)")
@@ -69,7 +70,10 @@ def main() -> None:
     network = NETWORKS[recipe.network](**recipe.arguments)
     weights = load_file(last / "average.safetensors")
     if given.calm:
-        calm = load_file(checkpoint.checkpoints(given.calm)[-1] / "average.safetensors")
+        found = start_weights(given.calm)
+        if found is None:
+            sys.exit(f"{given.calm}: holds no sound checkpoint")
+        calm = {name: tensor.float() for name, tensor in load_file(found).items()}
         weights = {
             name: torch.lerp(calm[name], tensor, given.share) if tensor.is_floating_point() else tensor
             for name, tensor in weights.items()

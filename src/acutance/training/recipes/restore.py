@@ -55,8 +55,8 @@ def restore_noise() -> Recipe:
     pictures, and a loss for what repeats with every input pixel; start from ``restore``."""
     crops = replace(CROPS, patch=96, batch=4, candidates=2, degrade=NOISIER)
     recipe = _game("restore_noise", "compact", lambda: Compact(**ARGUMENTS), ARGUMENTS, crops, more=(CHECKERBOARD,))
-    schedule = ConstantThenDecay(warmup=50, decay=500)
-    return replace(recipe, schedule=schedule, steps=700, valid_every=350, save_every=100, after="restore")
+    schedule = ConstantThenDecay(warmup=50, decay=350)
+    return replace(recipe, schedule=schedule, steps=500, valid_every=500, save_every=100, after="restore")
 
 
 def restore_x2_psnr() -> Recipe:
