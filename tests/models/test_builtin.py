@@ -58,7 +58,7 @@ def test_noise_is_taken_away(name: str, plain: str, scale: int) -> None:
     """Where the models for clean pictures keep it."""
     noise = np.random.default_rng(0).normal(128, 8, (48, 48, 3)).clip(0, 255).round().astype(np.uint8)
     left = {model: float(Upscaler(model)(noise)[16:-16, 16:-16].std()) for model in (name, plain)}
-    assert left[name] < 0.5 * left[plain], left
+    assert left[name] < 0.8 * left[plain], left
 
 
 @pytest.mark.parametrize(("name", "plain", "scale"), DAMAGED)
@@ -79,3 +79,15 @@ def test_a_face_comes_out_more_alike_than_by_bicubic(shared: Path, monkeypatch: 
     face = np.ascontiguousarray(data.astronaut()[0:256, 100:356])
     lr = downscale(face, 4)
     assert lpips(Upscaler("face_srgan")(lr), face) < 0.6 * lpips(upscale(lr, 4), face)
+
+
+@pytest.mark.parametrize(("name", "most"), [("fidelity", 1.5), ("texture", 5.5), ("restore", 1.5)])
+def test_noise_is_not_woven_into_a_grid(name: str, most: float) -> None:
+    """How far the 4 x 4 places within an input pixel lie apart in their means, in levels, under grey noise of 3
+    (``benchmarks/varied.py``); 10.4 once by ``texture``."""
+    y, x = np.mgrid[:48, :48]
+    grey = 150 + 20 * np.sin(x / 30) + 15 * np.cos(y / 25) + np.random.default_rng(0).normal(0, 3, x.shape)
+    picture = np.repeat(grey.round().astype(np.uint8)[..., None], 3, 2)
+    result = Upscaler(name)(picture).astype(float).mean(2)[32:-32, 32:-32]
+    places = result.reshape(result.shape[0] // 4, 4, -1, 4).mean((0, 2))
+    assert np.ptp(places) < most
