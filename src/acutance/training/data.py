@@ -160,7 +160,7 @@ class CropSampler:
     def sample(self, index: int) -> Sample:
         """See ``Sampler``."""
         random, sizes = generator(self.seed, index), self.crops.sizes
-        size = sizes[int(random.integers(len(sizes)))] if len(sizes) > 1 else sizes[0]
+        size = sizes[int(random.integers(len(sizes))) if len(sizes) > 1 else 0]
         side = self.crops.patch * size
         step = 1 if self.crops.degrade else self.crops.scale  # a stored partner fixes the grid
         best: tuple[float, dict, int, int] | None = None
@@ -187,7 +187,7 @@ class CropSampler:
         return float(window.mean()) if window.size else 0.0
 
     def _crop(self, item: dict, top: int, left: int, size: int = 1) -> Picture:
-        side = (self.crops.patch * size,) * 2
+        side = (self.crops.patch * size, self.crops.patch * size)
         if size == 1:
             return padded(self.pack.picture(item), top, left, side, self.margin)
         wide = padded(self.pack.picture(item), top, left, side, self.margin * size + margin(size))
