@@ -67,8 +67,6 @@ def train(
         _check_shares(recipe)
         # Everything that can be wrong is looked at before the run folder is made.
         pack = _pack(recipe, data, style, bench)
-        if parallel.leads():
-            pack.check()
         held_out = _held_out(recipe, pack, valid)
         if isinstance(recipe.data, PairedCrops):
             recipe = replace(recipe, data=recipe.data.fitted(pack))
@@ -211,9 +209,10 @@ def _remark(
 
 
 def _held_out(recipe: Recipe, pack: Pack, valid: Path | None) -> list[tuple[Picture, Picture]]:
-    """What validation looks at: a dataset of its own, or what the training set holds out."""
+    """What validation looks at: a dataset of its own, or what the training set holds out; both read once in whole."""
     if not parallel.leads():
         return []
+    pack.check()
     other = Pack(valid) if valid else pack
     if valid:
         other.check()

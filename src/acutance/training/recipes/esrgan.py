@@ -119,7 +119,7 @@ def esrgan_psnr_short() -> Recipe:
 
 def esrgan_short() -> Recipe:
     """The paper's relativistic game for those six blocks, with features up to conv3_4 and more L1, because the
-    deeper features cannot be had everywhere: half an hour on two cores (ours)."""
+    deeper features cannot be had everywhere (ours; not yet run to its end)."""
 
     def objective(network: nn.Module) -> Adversarial:
         return Adversarial(

@@ -32,7 +32,7 @@ Make = Callable[[], Compact | FoldedCompact]
 SOURCE = "Wang et al. 2021 (Real-ESRGAN); film, sizes and rates ours"
 # Colours stay as faded as they came: to guess them from a crop makes every picture darker and more colourful.
 DAMAGE = Mixed(choices=((0.6, RealESRGAN()), (0.4, Film(fade=0.0))))
-# Ours: a quarter of it as noise alone, up to twice as strong as a fast film's grain.
+# Ours: a quarter of it as noise alone.
 NOISIER = Mixed(choices=((0.45, RealESRGAN()), (0.3, Film(fade=0.0)), (0.25, Noisy(sigma=16.0))))
 ARGUMENTS: dict[str, Any] = {"scale": 4, "channels": 64, "convolutions": 16}
 SMALL: dict[str, Any] = {"scale": 4, "channels": 32, "convolutions": 8}
