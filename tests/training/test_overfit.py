@@ -50,7 +50,7 @@ def test_one_picture_by_heart(network, loss, rate, side, fineness, steps, above_
     recipe = Recipe(
         name="overfit", source="", network="", arguments={}, data=PairedCrops(), schedule=MultiStep(), steps=steps,
         objective=lambda _: Regression(network(), losses=(("loss", 1.0, loss),), optimizer=adam(rate)),
-        ema=0.0, bf16=False,
+        ema=0.0, mixed=False,
     )  # fmt: skip
     state = build(recipe, None, torch.device("cpu"))
     stream = itertools.repeat(Batch(*tensors))

@@ -118,7 +118,7 @@ def test_gradients_are_clipped() -> None:
     hr = torch.rand(4, 3, 64, 64)
     moved = {}
     for clip in (0.0, 1e-4):
-        recipe = dataclasses.replace(tiny(), objective=still, clip=clip, bf16=False)
+        recipe = dataclasses.replace(tiny(), objective=still, clip=clip, mixed=False)
         torch.manual_seed(0)
         state = build(recipe, None, CPU)
         before = [p.detach().clone() for p in state.objective.generator.parameters()]
@@ -247,7 +247,7 @@ def test_a_compiled_network_learns_the_same(dataset: Path, tmp_path: Path) -> No
     """Within rounding; its weights are stored under the plain names."""
     found = {}
     for compiled in (False, True):
-        recipe = dataclasses.replace(tiny(), compile=compiled, bf16=False)
+        recipe = dataclasses.replace(tiny(), compile=compiled, mixed=False)
         train(recipe, data=dataset, out=tmp_path / str(compiled), steps=2)
         found[compiled] = load_file(checkpoint.checkpoints(tmp_path / str(compiled))[-1] / "networks.safetensors")
     assert found[True].keys() == found[False].keys()

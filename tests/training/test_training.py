@@ -31,7 +31,7 @@ from acutance.models.model import read_facts
 from acutance.networks.compact import Compact
 from acutance.training import checkpoint
 from acutance.training.data import PairedCrops, batches
-from acutance.training.devices import choose_device, in_bf16
+from acutance.training.devices import choose_device
 from acutance.training.log import metrics
 from acutance.training.loop import train
 from acutance.training.objective import Losses
@@ -503,26 +503,6 @@ def test_a_full_gpu_is_no_bug_of_ours(dataset: Path, tmp_path: Path) -> None:
 
     with pytest.raises(ResourceError, match="GPU's memory is full with batches of 4"):
         train(tiny(), data=dataset, out=tmp_path / "run", steps=2, on_event=full)
-
-
-def test_a_gpu_that_only_imitates_bf16_computes_in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    for has in (True, False):
-        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation, has=has: has)
-        assert in_bf16(tiny(), torch.device("cuda")) is has
-        assert not in_bf16(dataclasses.replace(tiny(), bf16=False), torch.device("cuda"))
-
-
-def test_a_processor_that_only_imitates_bf16_computes_in_fp32(
-    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It would take ten times as long."""
-    seen: list[dict] = []
-    for has in (True, False):
-        monkeypatch.setattr(machine, "multiplies_bf16", lambda has=has: has)
-        assert in_bf16(tiny(), torch.device("cpu")) is has
-    train(tiny(), data=dataset, out=tmp_path / "run", steps=1, on_event=seen.append)
-    assert {"event": "note", "text": "this processor has no bf16; it computes in fp32"} in seen
 
 
 def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

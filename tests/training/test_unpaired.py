@@ -126,7 +126,7 @@ def test_sets_that_cannot_be_used(dataset: Path, paintings: Path, tmp_path: Path
 def test_both_sets_are_the_runs_identity_and_it_continues_bit_for_bit(
     dataset: Path, paintings: Path, tmp_path: Path
 ) -> None:
-    recipe = replace(siamese_small(), data=UnpairedCrops(side=64, batch=2), save_every=2, valid_every=100, bf16=False)
+    recipe = replace(siamese_small(), data=UnpairedCrops(side=64, batch=2), save_every=2, valid_every=100, mixed=False)
     model = train(recipe, data=dataset, style=paintings, out=tmp_path / "four", steps=4)
     train(recipe, data=dataset, style=paintings, out=tmp_path / "halves", steps=2)
     again = train(recipe, data=dataset, style=paintings, out=tmp_path / "halves", steps=4)

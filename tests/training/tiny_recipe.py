@@ -68,7 +68,7 @@ def tiny_gan() -> Recipe:
             losses=(("l1", 1.0, l1),),
             optimizers=(calm, calm),
         ),
-        data=PairedCrops(patch=32, batch=4), schedule=MultiStep(), steps=8, ema=0.9, bf16=False, keep_best=False,
+        data=PairedCrops(patch=32, batch=4), schedule=MultiStep(), steps=8, ema=0.9, mixed=False, keep_best=False,
         valid_every=100, save_every=4,
     )  # fmt: skip
 
@@ -91,7 +91,7 @@ def tiny_norms() -> Recipe:
     """Three steps with a fresh batch for the generator, networks with statistics, in bf16."""
     arguments = {"channels": 8, "blocks": 1}
     return replace(
-        tiny_gan(), name="tiny_norms", network="srresnet", arguments=arguments, bf16=True,
+        tiny_gan(), name="tiny_norms", network="srresnet", arguments=arguments, mixed=True,
         objective=lambda _: Adversarial(
             SRResNet(**arguments), NormCritic(), game=NonSaturating(), weight=0.5, losses=(("l1", 1.0, l1),),
             optimizers=(calm, calm), critic_first=True, separate=True, fresh=True,

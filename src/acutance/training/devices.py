@@ -13,6 +13,9 @@ from acutance.errors import ResourceError, UsageError
 from acutance.files import machine
 from acutance.training.recipe import Recipe
 
+FAST_FP16 = (7, 0)  # compute capability with matrix units for fp16 (Volta); Pascal is slower in it than in fp32
+SHORT = {torch.bfloat16: "bf16", torch.float16: "fp16", torch.float32: "fp32"}
+
 
 def choose_device(name: str) -> torch.device:
     """``auto`` is CUDA where there is one. Raises ``UsageError`` for a device this machine lacks."""
@@ -28,9 +31,16 @@ def choose_device(name: str) -> torch.device:
     return torch.device("cuda")
 
 
-def in_bf16(recipe: Recipe, device: torch.device) -> bool:
-    """Whether the networks run in bf16: a GPU or processor without it would only imitate it, slowly."""
-    return recipe.bf16 and (has_bf16() if device.type == "cuda" else machine.multiplies_bf16())
+def multiplies_in(recipe: Recipe, device: torch.device) -> torch.dtype:
+    """What the networks of ``recipe`` multiply in: bf16, fp16 on a GPU that has only that, or fp32, because
+    a machine without either would only imitate them, slowly."""
+    if not recipe.mixed:
+        return torch.float32
+    if device.type != "cuda":
+        return torch.bfloat16 if machine.multiplies_bf16() else torch.float32
+    if has_bf16():
+        return torch.bfloat16
+    return torch.float16 if torch.cuda.get_device_capability(device) >= FAST_FP16 else torch.float32
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from acutance.measuring.pairs import find_pairs
 from acutance.training import checkpoint, parallel
 from acutance.training.batch import Batch
 from acutance.training.data import PairedCrops, Sampler, batches
-from acutance.training.devices import choose_device, enough_memory, in_bf16
+from acutance.training.devices import SHORT, choose_device, enough_memory, multiplies_in
 from acutance.training.export import export_run
 from acutance.training.features import digest, load_features
 from acutance.training.log import Event, Log
@@ -200,8 +200,9 @@ def _remark(
     elif getattr(recipe.data, "degrade", pack) is None:
         notes.append("learns from the low-resolution partners of the dataset")
     device = next(state.average.parameters()).device
-    if recipe.bf16 and not in_bf16(recipe, device):
-        notes.append(f"this {'GPU' if device.type == 'cuda' else 'processor'} has no bf16; it computes in fp32")
+    if recipe.mixed and multiplies_in(recipe, device) is not torch.bfloat16:
+        where, what = "GPU" if device.type == "cuda" else "processor", SHORT[multiplies_in(recipe, device)]
+        notes.append(f"this {where} has no bf16; it computes in {what}")
     if state.step == steps:
         notes.append(f"stands at step {steps} of {steps}: nothing left to train")
     for text in notes:

@@ -114,8 +114,8 @@ class Recipe:
     networks and turns, given the feature network that ``features`` asks for (None without one); ``data``
     cuts the batches; ``steps``: the default length; ``ema``: the decay of the averaged weights that are
     shipped, 0 for none; ``accumulate``: parts a batch is taken apart into; ``clip``: the largest gradient
-    norm, 0 for any; ``bf16``: automatic mixed precision; ``compile``: ``torch.compile`` the networks;
-    ``keep_best``: keep the checkpoint with the best held-out PSNR, which says little for a GAN;
+    norm, 0 for any; ``mixed``: multiply in bf16 or fp16 where that is fast; ``compile``: ``torch.compile``
+    the networks; ``keep_best``: keep the checkpoint with the best held-out PSNR, which says little for a GAN;
     ``keep_every``: also keep those at its multiples, 0 for none; ``after``: the recipe whose result it is
     meant to start from.
     """
@@ -132,7 +132,7 @@ class Recipe:
     ema: float = 0.999
     accumulate: int = 1
     clip: float = 0.0
-    bf16: bool = True
+    mixed: bool = True
     compile: bool = False
     keep_best: bool = True
     keep_every: int = 0

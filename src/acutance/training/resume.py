@@ -31,6 +31,7 @@ def save(state: State, run: Path, recipe: Recipe, steps: int) -> None:
     facts = {
         "draws": state.draws, "best": state.best, "best_step": state.best_step, "skipped": state.skipped,
         "rollbacks": state.rollbacks, "scores": state.scores, "rng": torch.get_rng_state().tolist(),
+        "scaler": state.scaler.state_dict(),
     }  # fmt: skip
     checkpoint.save(run, state.step, tensors, facts)
     until = recipe.schedule.constant_until(steps)
@@ -92,6 +93,8 @@ def _load(state: State, candidate: Path) -> None:
     state.average.load_state_dict(tensors["average"])
     for name, optimizer in state.optimizers.items():
         checkpoint.restore_optimizer(optimizer, tensors[f"optimizer-{name}"])
+    if facts.get("scaler"):
+        state.scaler.load_state_dict(facts["scaler"])
     torch.set_rng_state(torch.tensor(facts["rng"], dtype=torch.uint8))
     for name in ("step", "draws", "best", "best_step", "skipped", "rollbacks", "scores"):
         setattr(state, name, facts.get(name, getattr(state, name)))

@@ -15,7 +15,7 @@ from acutance.errors import BadModel, UsageError
 from acutance.files import machine
 from acutance.files.atomic import atomic_path
 from acutance.training import parallel
-from acutance.training.devices import in_bf16
+from acutance.training.devices import SHORT, multiplies_in
 from acutance.training.history import stage, start_weights
 from acutance.training.recipe import Recipe
 from acutance.training.step import State
@@ -45,7 +45,10 @@ def open_run(
         before = json.loads(path.read_text())
     except ValueError as error:
         raise UsageError(f"{path}: is damaged, so nobody knows which run this is; choose another --out") from error
-    before.get("recipe", {}).pop("after", None)  # advice, which earlier versions wrote down as well
+    noted = before.get("recipe", {})
+    noted.pop("after", None)  # advice, which earlier versions wrote down as well
+    if "bf16" in noted:  # its earlier name
+        noted["mixed"] = noted.pop("bf16")
     different = [line for key in IDENTITY for line in differences(key, before.get(key), facts[key])]
     if different:
         more = f"; and {len(different) - SHOWN} more" if len(different) > SHOWN else ""
@@ -57,7 +60,7 @@ def device_name(recipe: Recipe, state: State) -> str:
     """Where the networks are - ``cpu``, or a GPU by its name - and how they multiply."""
     device = next(state.average.parameters()).device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    return f"{name} in {'bf16' if in_bf16(recipe, device) else 'fp32'}"
+    return f"{name} in {SHORT[multiplies_in(recipe, device)]}"
 
 
 def device_remark(run: Path, recipe: Recipe, state: State) -> str:

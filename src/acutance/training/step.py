@@ -15,7 +15,7 @@ from acutance.errors import AcutanceError, UsageError
 from acutance.networks import NETWORKS
 from acutance.training import parallel
 from acutance.training.batch import Batch
-from acutance.training.devices import in_bf16
+from acutance.training.devices import multiplies_in
 from acutance.training.objective import Losses, Objective, Turn, only
 from acutance.training.recipe import Recipe
 
@@ -25,12 +25,14 @@ class State:
     """Everything that moves during a run.
 
     ``draws``: batches taken so far; ``bad_steps``: steps in a row with something not finite; ``skipped``:
-    turns skipped for that in all; ``rollbacks``: returns to a checkpoint; ``scores``: of the last validation.
+    turns skipped for that in all; ``rollbacks``: returns to a checkpoint; ``scores``: of the last validation;
+    ``scaler``: lifts losses into the range of fp16, where that is computed in (Micikevicius et al. 2018, sec. 3.2).
     """
 
     objective: Objective
     optimizers: dict[str, Optimizer]
     average: nn.Module
+    scaler: torch.amp.GradScaler
     step: int = 0
     draws: int = 0
     best: float = -math.inf
@@ -70,7 +72,8 @@ def build(recipe: Recipe, features: nn.Module | None, device: torch.device) -> S
         for rate in (group["lr"] for group in optimizer.param_groups):
             if not (isinstance(rate, float | int) and 0 < rate <= 10):
                 raise UsageError(f"{recipe.name}: a learning rate of {rate!r} for the {name}; above 0, at most 10")
-    return State(objective=objective, optimizers=optimizers, average=average_of(generator))
+    scaler = torch.amp.GradScaler(device.type, enabled=multiplies_in(recipe, device) is torch.float16)
+    return State(objective=objective, optimizers=optimizers, average=average_of(generator), scaler=scaler)
 
 
 def check_network(recipe: Recipe, generator: nn.Module) -> None:
@@ -106,7 +109,7 @@ def step(state: State, stream: Iterator[Batch], recipe: Recipe, factor: float) -
             state.draws += 1
         if not _play(state, turn, parts, recipe, factor):
             state.skipped += 1
-            bad = True
+            bad = bad or not _settling(state.scaler)
     state.bad_steps = state.bad_steps + 1 if bad else 0
     decay = min(recipe.ema, (1 + state.step) / (10 + state.step)) if recipe.ema else 0.0
     _follow(state.average, state.objective.generator, decay)
@@ -120,39 +123,48 @@ def _play(state: State, turn: Turn, parts: list[Batch], recipe: Recipe, factor: 
     before = [(b, b.detach().clone()) for b in network.buffers()]
     optimizer.zero_grad(set_to_none=True)
     with only(state.objective, turn.network):  # pyright: ignore[reportArgumentType]
-        terms, watched = _backward(turn, parts, parameters, recipe)
+        terms, watched = _backward(turn, parts, parameters, recipe, state.scaler)
     parallel.average_gradients(parameters)
+    state.scaler.unscale_(optimizer)
     norm = nn.utils.clip_grad_norm_(parameters, recipe.clip or math.inf)
     values = {name: value.item() for name, value in terms.items()}
     if parallel.any_of(not (math.isfinite(norm.item()) and all(map(math.isfinite, values.values()))), norm.device):
         with torch.no_grad():
             for buffer, old in before:
                 buffer.copy_(old)
+        state.scaler.update()
         return False
     for group in optimizer.param_groups:
         group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
-    optimizer.step()
+    state.scaler.step(optimizer)
+    state.scaler.update()
     state.losses |= values | {name: value.item() for name, value in watched.items()}
     return True
 
 
 def _backward(
-    turn: Turn, parts: list[Batch], parameters: list[nn.Parameter], recipe: Recipe
+    turn: Turn, parts: list[Batch], parameters: list[nn.Parameter], recipe: Recipe, scaler: torch.amp.GradScaler
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Gradients of one turn over the whole batch; what it minimises and what it watches, by name."""
     terms: dict[str, Tensor] = {}
     watched: dict[str, Tensor] = {}
     for part in parts:
         device = part.lr.device
-        with torch.autocast(device.type, torch.bfloat16, enabled=in_bf16(recipe, device)):
+        short = multiplies_in(recipe, device)
+        with torch.autocast(device.type, short, enabled=short is not torch.float32):
             losses: Losses = turn.loss(part)
         total = torch.stack(list(losses.terms.values())).sum() / len(parts)
-        total.backward(inputs=parameters)
+        scaler.scale(total).backward(inputs=parameters)
         for found, new in ((terms, losses.terms), (watched, losses.watched)):
             for name, value in new.items():
                 key = f"{turn.name}/{name}"
                 found[key] = found.get(key, 0) + value.detach() / len(parts)
     return terms, watched
+
+
+def _settling(scaler: torch.amp.GradScaler) -> bool:
+    """Whether a turn without a finite gradient may be due to too large a scale, which has been halved for it."""
+    return scaler.is_enabled() and scaler.get_scale() >= 1
 
 
 @torch.no_grad()

@@ -129,8 +129,8 @@ def esrgan_short() -> Recipe:
         )  # fmt: skip
 
     return replace(
-        esrgan_small(), name="esrgan_short", arguments=SIX, objective=objective, ema=0.995, steps=400,
-        schedule=ConstantThenDecay(warmup=50, decay=250), valid_every=400, save_every=100, after="esrgan_psnr_short",
+        esrgan_small(), name="esrgan_short", arguments=SIX, objective=objective, ema=0.995, steps=1200,
+        schedule=ConstantThenDecay(warmup=50, decay=600), valid_every=600, save_every=100, after="esrgan_psnr_short",
     )  # fmt: skip
 
 
