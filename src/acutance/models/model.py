@@ -24,7 +24,7 @@ MAX_BYTES = 2 << 30
 MAX_HEADER = 4 << 20
 FACTS = {"name": str, "network": str, "arguments": dict, "geometry": dict, "graph": dict, "receipt": dict,
          "weights_sha256": str}  # fmt: skip
-HALF_ABOVE = 4 << 20  # bytes of float32 weights from which a file stores float16
+HALF_ABOVE = 2 << 20  # bytes of float32 weights from which a file stores float16
 STYLIZERS = ("tile_unet", "painter")  # networks that paint a picture in a style; the others enlarge
 Verb = Literal["upscale", "stylize"]
 Argument = int | float  # of a network: a size, a width, a switch

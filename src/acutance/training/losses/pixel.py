@@ -55,6 +55,19 @@ def total_variation(prediction: Tensor, target: Tensor) -> Tensor:
     return (across + down) / len(prediction)
 
 
+def colour(prediction: Tensor, target: Tensor, *, side: int) -> Tensor:
+    """How far mean colours are off: the mean absolute difference of means over squares of ``side`` x ``side`` pixels
+    of ``(N, C, H, W)``, both sides of at least ``side`` (ours).
+
+    >>> import torch
+    >>> dots, even = torch.zeros(1, 1, 4, 4), torch.full((1, 1, 4, 4), 0.25)
+    >>> dots[..., ::2, ::2] = 1.0
+    >>> colour(dots, even, side=4).item(), colour(dots + 0.5, even, side=4).item()
+    (0.0, 0.5)
+    """
+    return F.avg_pool2d((prediction - target).float(), side).abs().mean()
+
+
 def checkerboard(prediction: Tensor, target: Tensor, *, scale: int, cells: int = 8) -> Tensor:
     """How much of the error is a checkerboard, a pattern that repeats with every input pixel (Odena et al. 2016
     describe it; the measure is ours).
