@@ -4,6 +4,7 @@ from acutance.training.recipes.colour import (
     compact_gan_colour,
     restore_colour,
     restore_x2_colour,
+    srgan_colour,
     unet_srgan_colour,
 )
 from acutance.training.recipes.compact import (
@@ -68,7 +69,7 @@ RECIPES = {
         compact, compact_x2, compact_int8, compact_finish, compact_sizes, compact_x2_int8,
         compact_gan, compact_gan_int8, compact_gan_even, compact_gan_finish, compact_gan_colour,
         srresnet, srresnet_vgg22, srresnet_muon, srresnet_small,
-        srgan, srgan_mse, srgan_vgg22, srgan_vgg34, srgan_short, srgan_small,
+        srgan, srgan_mse, srgan_vgg22, srgan_vgg34, srgan_short, srgan_colour, srgan_small,
         srgan_tensorlayer_init, srgan_tensorlayer, srgan_tensorlayer_small,
         esrgan_psnr, esrgan, esrgan_minc, esrgan_16_psnr, esrgan_16, esrgan_psnr_short, esrgan_short,
         esrgan_psnr_small, esrgan_small,

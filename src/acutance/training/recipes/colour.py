@@ -21,6 +21,7 @@ from acutance.training.recipe import ConstantThenDecay, Recipe
 from acutance.training.recipes.compact_gan import compact_gan_finish
 from acutance.training.recipes.optimizers import adam
 from acutance.training.recipes.restore import NOISIER, restore_noise, restore_x2
+from acutance.training.recipes.srgan import srgan_short
 from acutance.training.recipes.unet_srgan import unet_srgan_short
 
 SIDE = 64  # of the squares, in pixels of the result
@@ -32,6 +33,11 @@ DAMAGED = replace(PLAIN, degrade=Mixed(choices=((0.7, Bicubic()), (0.3, NOISIER)
 def compact_gan_colour() -> Recipe:
     """For the network of ``texture``."""
     return _held(compact_gan_finish(), PLAIN)
+
+
+def srgan_colour() -> Recipe:
+    """For ``srgan``."""
+    return _held(srgan_short(), replace(PLAIN, batch=4))
 
 
 def unet_srgan_colour() -> Recipe:
@@ -51,7 +57,7 @@ def restore_x2_colour() -> Recipe:
 
 def _held(recipe: Recipe, crops: PairedCrops) -> Recipe:
     def objective(_: None) -> Regression:
-        network = NETWORKS[recipe.network](**recipe.arguments).requires_grad_(False)
+        network = NETWORKS[recipe.network](**recipe.arguments).requires_grad_(False).eval()  # statistics as in use
         layers = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
         layers[-1].requires_grad_(True)
         return Regression(
