@@ -128,23 +128,6 @@ def test_gradients_are_clipped() -> None:
     assert moved[0.0] > 1e-3 and moved[1e-4] == pytest.approx(1e-4, rel=0.01)
 
 
-@pytest.mark.parametrize(
-    ("name", "last"),
-    [("restore_colour", "body.34"), ("restore_x2_colour", "body.34"), ("compact_gan_colour", "body.34"),
-     ("unet_srgan_colour", "up.5"), ("srgan_colour", "tail")],
-)  # fmt: skip
-def test_a_stage_for_colours_moves_the_last_layer_alone(name: str, last: str) -> None:
-    recipe = RECIPES[name]()
-    torch.manual_seed(0)
-    state = build(recipe, None, CPU)
-    before = {k: v.clone() for k, v in state.objective.generator.state_dict().items()}
-    hr = torch.rand(2, 3, 64, 64)
-    scale = recipe.data.scale
-    step(state, iter([Batch(lr=nn.functional.avg_pool2d(hr, scale), hr=hr)]), recipe, 1.0)
-    after = state.objective.generator.state_dict()  # with the statistics of batch norm
-    assert {k for k in before if not torch.equal(before[k], after[k])} == {f"{last}.weight", f"{last}.bias"}
-
-
 def test_averaged_weights_follow_at_the_rate_of_the_recipe() -> None:
     """0.9, but less at the beginning: 1 / 10 after the first step, 2 / 11 after the second."""
     state = build(tiny(), None, CPU)

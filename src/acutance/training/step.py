@@ -65,18 +65,15 @@ def build(recipe: Recipe, features: nn.Module | None, device: torch.device) -> S
     if recipe.compile:
         for network in objective.optimizers:
             objective.get_submodule(network).compile()
-    optimizers = {name: make(_learning(objective.get_submodule(name))) for name, make in objective.optimizers.items()}
+    optimizers = {
+        name: make(list(objective.get_submodule(name).parameters())) for name, make in objective.optimizers.items()
+    }
     for name, optimizer in optimizers.items():
         for rate in (group["lr"] for group in optimizer.param_groups):
             if not (isinstance(rate, float | int) and 0 < rate <= 10):
                 raise UsageError(f"{recipe.name}: a learning rate of {rate!r} for the {name}; above 0, at most 10")
     scaler = torch.amp.GradScaler(device.type, enabled=multiplies_in(recipe, device) is torch.float16)
     return State(objective=objective, optimizers=optimizers, average=average_of(generator), scaler=scaler)
-
-
-def _learning(network: nn.Module) -> list[nn.Parameter]:
-    """The parameters that an objective has not frozen."""
-    return [p for p in network.parameters() if p.requires_grad]
 
 
 def check_network(recipe: Recipe, generator: nn.Module) -> None:
@@ -122,7 +119,7 @@ def _play(state: State, turn: Turn, parts: list[Batch], recipe: Recipe, factor: 
     """One turn; False when its loss or gradient was not finite and nothing moved."""
     optimizer = state.optimizers[turn.network]
     network = state.objective.get_submodule(turn.network)
-    parameters = _learning(network)
+    parameters = list(network.parameters())
     before = [(b, b.detach().clone()) for b in network.buffers()]
     optimizer.zero_grad(set_to_none=True)
     with only(state.objective, turn.network):  # pyright: ignore[reportArgumentType]

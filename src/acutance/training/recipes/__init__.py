@@ -1,12 +1,5 @@
 """The recipes, by the name ``acutance train`` takes. A ``small`` one shows the effect on two cores."""
 
-from acutance.training.recipes.colour import (
-    compact_gan_colour,
-    restore_colour,
-    restore_x2_colour,
-    srgan_colour,
-    unet_srgan_colour,
-)
 from acutance.training.recipes.compact import (
     compact,
     compact_finish,
@@ -30,11 +23,13 @@ from acutance.training.recipes.esrgan import (
 from acutance.training.recipes.face_srgan import face_srgan, face_srgan_small
 from acutance.training.recipes.restore import (
     restore,
+    restore_colour,
     restore_noise,
     restore_psnr,
     restore_psnr_small,
     restore_small,
     restore_x2,
+    restore_x2_colour,
     restore_x2_psnr,
 )
 from acutance.training.recipes.siamese import siamese, siamese_plus, siamese_small
@@ -67,13 +62,13 @@ RECIPES = {
     recipe.__name__: recipe
     for recipe in (
         compact, compact_x2, compact_int8, compact_finish, compact_sizes, compact_x2_int8,
-        compact_gan, compact_gan_int8, compact_gan_even, compact_gan_finish, compact_gan_colour,
+        compact_gan, compact_gan_int8, compact_gan_even, compact_gan_finish,
         srresnet, srresnet_vgg22, srresnet_muon, srresnet_small,
-        srgan, srgan_mse, srgan_vgg22, srgan_vgg34, srgan_short, srgan_colour, srgan_small,
+        srgan, srgan_mse, srgan_vgg22, srgan_vgg34, srgan_short, srgan_small,
         srgan_tensorlayer_init, srgan_tensorlayer, srgan_tensorlayer_small,
         esrgan_psnr, esrgan, esrgan_minc, esrgan_16_psnr, esrgan_16, esrgan_psnr_short, esrgan_short,
         esrgan_psnr_small, esrgan_small,
-        unet_srgan, unet_psnr_short, unet_srgan_short, unet_srgan_colour, unet_psnr_small, unet_srgan_small,
+        unet_srgan, unet_psnr_short, unet_srgan_short, unet_psnr_small, unet_srgan_small,
         face_srgan, face_srgan_small,
         restore_psnr, restore, restore_noise, restore_colour, restore_x2_psnr, restore_x2, restore_x2_colour,
         restore_psnr_small, restore_small,
