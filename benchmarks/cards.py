@@ -36,6 +36,7 @@ MEASURED = {
     "restore_x2": ("quality-damaged-x2", ("bicubic", "fidelity_x2", "restore_x2")),
     "srresnet": ("quality", ("bicubic", "fidelity", "srresnet")),
     "srgan": ("quality", ("bicubic", "texture", "srresnet", "srgan")),
+    "esrgan": ("quality", ("bicubic", "texture", "srgan", "esrgan")),
     "unet_srgan": ("quality-unet", ("bicubic", "unet_srgan")),
     "restore": ("quality-damaged", ("bicubic", "fidelity", "realesr-general-x4v3", "restore")),
 }

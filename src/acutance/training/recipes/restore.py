@@ -38,14 +38,14 @@ DAMAGE = Mixed(choices=((0.6, RealESRGAN()), (0.4, Film(fade=0.0))))
 NOISIER = Mixed(choices=((0.45, RealESRGAN()), (0.3, Film(fade=0.0)), (0.25, Noisy(sigma=16.0))))
 # Ours: what is clean keeps its mean colours; a critic does not mind a picture that is a level too red.
 SOMETIMES = Mixed(choices=((0.3, Bicubic()), (0.7, NOISIER)))
-COLOUR: Term = ("colour", 10.0, partial(colour, side=64))
+COLOUR: Term = ("colour", 10.0, partial(colour, side=48))
 ARGUMENTS: dict[str, Any] = {"scale": 4, "channels": 64, "convolutions": 16}
 SMALL: dict[str, Any] = {"scale": 4, "channels": 32, "convolutions": 8}
 FOLDED: dict[str, Any] = {"channels": 64, "convolutions": 16}
 CROPS = PairedCrops(scale=4, patch=128, batch=8, candidates=3, degrade=DAMAGE, sharpen=True)
-COLOURFUL = replace(CROPS, batch=4, candidates=1, degrade=SOMETIMES)
-SHORTER: dict[str, Any] = {
-    "schedule": ConstantThenDecay(warmup=50, decay=150), "steps": 250, "valid_every": 250, "save_every": 50,
+COLOURFUL = replace(CROPS, patch=96, batch=4, candidates=2, degrade=SOMETIMES)
+LAST: dict[str, Any] = {
+    "schedule": ConstantThenDecay(warmup=50, decay=400), "steps": 1000, "valid_every": 500, "save_every": 100,
 }  # fmt: skip
 
 
@@ -73,7 +73,7 @@ def restore_colour() -> Recipe:
     recipe = _game(
         "restore_colour", "compact", lambda: Compact(**ARGUMENTS), ARGUMENTS, COLOURFUL, more=(CHECKERBOARD, COLOUR)
     )
-    return replace(recipe, **SHORTER, after="restore_noise")
+    return replace(recipe, **LAST, after="restore_noise")
 
 
 def restore_x2_psnr() -> Recipe:
@@ -93,7 +93,7 @@ def restore_x2_colour() -> Recipe:
     """``restore_colour`` for twice the size; its network, too, draws squares of four pixels at once."""
     crops, more = replace(COLOURFUL, scale=2), (CHECKERBOARD, COLOUR)
     recipe = _game("restore_x2_colour", "compact_x2", lambda: FoldedCompact(**FOLDED), FOLDED, crops, more=more)
-    return replace(recipe, **SHORTER, after="restore_x2")
+    return replace(recipe, **LAST, after="restore_x2")
 
 
 def restore_psnr_small() -> Recipe:
