@@ -45,20 +45,24 @@ def compact_gan_even() -> Recipe:
     """``compact_gan_int8`` once more, so that noise is not woven into a grid: every other input gets some of a
     camera's, crops may be flat, and what repeats with every input pixel is a loss of its own."""
     recipe = _recipe("compact_gan_even", rounded=True, more=(CHECKERBOARD,))
-    crops = PairedCrops(scale=4, patch=96, batch=4, candidates=2, degrade=Mixed(choices=((1, Bicubic()), (1, Noisy()))))
     schedule = ConstantThenDecay(warmup=100, decay=1000)
-    return replace(recipe, data=crops, schedule=schedule, steps=1500, valid_every=500, after="compact_gan_int8")
+    return replace(recipe, data=_noisy(1), schedule=schedule, steps=1500, valid_every=500, after="compact_gan_int8")
 
 
 def compact_gan_finish() -> Recipe:
     """``compact_gan_even`` continued from the mean of it and ``compact_gan_int8``: noise in every fourth input, and
     longer."""
-    recipe = compact_gan_even()
-    crops = replace(recipe.data, degrade=Mixed(choices=((3, Bicubic()), (1, Noisy()))))
     schedule = ConstantThenDecay(warmup=100, decay=1500)
     return replace(
-        recipe, name="compact_gan_finish", data=crops, schedule=schedule, steps=2400, after="compact_gan_even",
+        compact_gan_even(), name="compact_gan_finish", data=_noisy(3), schedule=schedule, steps=2000,
+        after="compact_gan_even",
     )  # fmt: skip
+
+
+def _noisy(clean: int) -> PairedCrops:
+    """Crops of which one gets a camera's noise to ``clean`` that stay as they are."""
+    degrade = Mixed(choices=((clean, Bicubic()), (1, Noisy())))
+    return PairedCrops(scale=4, patch=96, batch=4, candidates=2, degrade=degrade)
 
 
 def _recipe(name: str, *, rounded: bool, more: tuple[Term, ...] = ()) -> Recipe:
