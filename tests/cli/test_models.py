@@ -39,8 +39,8 @@ def test_import_show_mix_export_upscale(acutance, home, checkpoint: Path, tmp_pa
     listed = acutance("models", "--json", **home).stdout.splitlines()
     names = {json.loads(line)["name"] for line in listed}
     built_in = {
-        "face_srgan", "fidelity", "fidelity_x2", "restore", "restore_x2", "srgan", "srresnet", "texture", "unet_srgan",
-        "vangogh",
+        "esrgan", "face_srgan", "fidelity", "fidelity_x2", "restore", "restore_x2", "srgan", "srresnet", "texture",
+        "unet_srgan", "vangogh",
     }  # fmt: skip
     assert names == {*built_in, "tiny-net"}
 

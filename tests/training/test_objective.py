@@ -76,7 +76,7 @@ def recipe(objective, **changes) -> Recipe:
     from acutance.training.data import PairedCrops
     from acutance.training.recipe import MultiStep
 
-    values = {"ema": 0.0, "bf16": False, **changes}
+    values = {"ema": 0.0, "mixed": False, **changes}
     return Recipe(name="test", source="", network="compact", arguments={}, objective=lambda _: objective,
                   data=PairedCrops(batch=4), schedule=MultiStep(), steps=1, **values)  # fmt: skip
 
