@@ -76,6 +76,7 @@ def parts(source: Path, frames: int, runs: int, folder: Path, **options) -> dict
                 write(enlarged[at if at < 12 else 22 - at])
 
     def whole() -> None:
+        (folder / "out.mp4").unlink(missing_ok=True)  # what the journal knows to be done would be kept
         remaster(source, folder / "out.mp4", upscaler, settings)
 
     ways = {"decode": decode, "model": model, "encode": encode, "whole": whole}
@@ -106,6 +107,7 @@ def whole_films(folder: Path, out: Path, only: str) -> dict:
         if not name.startswith(only):
             continue
         target = out / f"{name}.mp4"
+        target.unlink(missing_ok=True)
         row = timed([*CLI, "remaster", *map(str, arguments), "-o", str(target), "--overwrite"])
         with av.open(str(target)) as film:
             count = sum(1 for _ in film.decode(video=0))

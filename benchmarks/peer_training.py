@@ -27,9 +27,13 @@ def step(objective: Objective, optimizers: dict[str, torch.optim.Optimizer], bat
 
 
 def make(recipe, features: nn.Module | None) -> tuple[Objective, dict[str, torch.optim.Optimizer]]:
-    """The recipe's networks and optimizers as they come."""
+    """The recipe's networks and optimizers as they come, Adam as torch has it by default."""
     objective = recipe.objective(features)
     optimizers = {n: build(list(objective.get_submodule(n).parameters())) for n, build in objective.optimizers.items()}
+    for name, optimizer in optimizers.items():
+        if isinstance(optimizer, torch.optim.Adam):
+            group = optimizer.param_groups[0]
+            optimizers[name] = torch.optim.Adam(group["params"], lr=group["lr"], betas=group["betas"])
     return objective, optimizers
 
 

@@ -118,8 +118,8 @@ def cosine(run: Path, photographs: list[np.ndarray], painted: list[np.ndarray]) 
 def speed(model: str, photo: Path) -> dict[str, Any]:
     """The whole command, three times."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "acutance", "stylize", str(photo), "--model", model, "--overwrite"]
-        return median([timed([*command, "-o", f"{folder}/out.jpg"]) for _ in range(3)])
+        command = [sys.executable, "-m", "acutance", "stylize", str(photo), "--model", model]
+        return median([timed([*command, "-o", f"{folder}/out{run}.jpg"]) for run in range(3)])
 
 
 def main() -> None:

@@ -242,6 +242,30 @@ def test_a_run_that_moves_to_another_device_says_so(
     )
 
 
+def test_where_nothing_can_be_compiled_it_trains_without_and_says_so(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("step", "loop"):
+        monkeypatch.setattr(f"acutance.training.{module}.compiles", lambda kind: False)
+    seen: list[dict] = []
+    train(dataclasses.replace(tiny(), compile=True), data=dataset, out=tmp_path, steps=2, on_event=seen.append)
+    assert any("torch.compile does not work here" in event.get("text", "") for event in seen)
+    train(tiny(), data=dataset, out=tmp_path, steps=2)  # the same run: compiled or not, it computes the same
+
+
+def test_a_run_of_an_earlier_version_goes_on(dataset: Path, tmp_path: Path) -> None:
+    """What it noted then and is no part of the recipe now, or has another name, is no difference."""
+    train(tiny(), data=dataset, out=tmp_path, steps=2)
+    noted = json.loads((tmp_path / "run.json").read_text())
+    recipe = noted["recipe"]
+    recipe |= {"bf16": recipe.pop("mixed"), "after": "", "compile": "False"}
+    for optimizer in recipe["optimizers"].values():
+        for group in optimizer["groups"]:
+            group |= {"foreach": "None", "fused": "None"}
+    (tmp_path / "run.json").write_text(json.dumps(noted))
+    train(tiny(), data=dataset, out=tmp_path, steps=2)
+
+
 @pytest.mark.slow
 def test_a_compiled_network_learns_the_same(dataset: Path, tmp_path: Path) -> None:
     """Within rounding; its weights are stored under the plain names."""

@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from acutance.networks.convolution import Conv2d
+
 SRGAN_LAYERS = ((64, 1), (64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (512, 2))
 
 
@@ -21,10 +23,10 @@ class SRGANCritic(nn.Module):
 
     def __init__(self, *, size: int = 96, norm_bias: bool = False) -> None:
         super().__init__()
-        layers: list[nn.Module] = [nn.Conv2d(3, 64, 3, padding=1), nn.LeakyReLU(0.2)]
+        layers: list[nn.Module] = [Conv2d(3, 64, 3, padding=1), nn.LeakyReLU(0.2)]
         for (before, _), (after, stride) in itertools.pairwise(SRGAN_LAYERS):
             layers += [
-                nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=norm_bias),
+                Conv2d(before, after, 3, stride=stride, padding=1, bias=norm_bias),
                 nn.BatchNorm2d(after),
                 nn.LeakyReLU(0.2),
             ]
@@ -52,9 +54,9 @@ class VGGCritic(nn.Module):
         before = 3
         for stage, after in enumerate(widths):
             first = stage == 0
-            layers += [nn.Conv2d(before, after, 3, padding=1, bias=norm_bias or first)]
+            layers += [Conv2d(before, after, 3, padding=1, bias=norm_bias or first)]
             layers += [] if first else [nn.BatchNorm2d(after)]
-            layers += [nn.LeakyReLU(0.2), nn.Conv2d(after, after, 4, stride=2, padding=1, bias=norm_bias)]
+            layers += [nn.LeakyReLU(0.2), Conv2d(after, after, 4, stride=2, padding=1, bias=norm_bias)]
             layers += [nn.BatchNorm2d(after), nn.LeakyReLU(0.2)]
             before = after
         self.features = nn.Sequential(*layers)
@@ -80,9 +82,9 @@ class TensorlayerCritic(nn.Module):
         w, slope = width, 0.2
 
         def normed(before: int, after: int, kernel: int, stride: int = 1, padding: int = 0) -> list[nn.Module]:
-            return [nn.Conv2d(before, after, kernel, stride, padding, bias=False), nn.BatchNorm2d(after)]
+            return [Conv2d(before, after, kernel, stride, padding, bias=False), nn.BatchNorm2d(after)]
 
-        layers: list[nn.Module] = [nn.Conv2d(3, w, 4, 2, 1), nn.LeakyReLU(slope)]
+        layers: list[nn.Module] = [Conv2d(3, w, 4, 2, 1), nn.LeakyReLU(slope)]
         for k in (1, 2, 4, 8, 16):
             layers += [*normed(w * k, w * k * 2, 4, 2, 1), nn.LeakyReLU(slope)]
         layers += [*normed(w * 32, w * 16, 1), nn.LeakyReLU(slope), *normed(w * 16, w * 8, 1)]
@@ -117,12 +119,12 @@ class PatchCritic(nn.Module):
         before = 3
         for number, (channels, stride) in enumerate(SRGAN_LAYERS):
             after = round(channels * width)
-            layers += [nn.Conv2d(before, after, 3, stride=stride, padding=1), nn.LeakyReLU(0.2)]
+            layers += [Conv2d(before, after, 3, stride=stride, padding=1), nn.LeakyReLU(0.2)]
             layers += [nn.BatchNorm2d(after, eps=1e-3, momentum=0.2)] if number else []
             before = after
         self.features = nn.Sequential(*layers)
         dense = round(1024 * width)
-        self.head = nn.Sequential(nn.Conv2d(before, dense, 1), nn.LeakyReLU(0.2), nn.Conv2d(dense, 1, 1))
+        self.head = nn.Sequential(Conv2d(before, dense, 1), nn.LeakyReLU(0.2), Conv2d(dense, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
@@ -147,7 +149,7 @@ class ConditionalCritic(nn.Module):
         before = 3
         for number, after in enumerate(widths):
             extra = 3 if number == self.stage else 0
-            self.layers.append(nn.Conv2d(before + extra, after, 4, stride=2, padding=1))
+            self.layers.append(Conv2d(before + extra, after, 4, stride=2, padding=1))
             before = after
         self.head = nn.Linear(widths[-1] * (size // 64) ** 2, 1)
 
@@ -172,13 +174,13 @@ class UNetCritic(nn.Module):
         f = features
 
         def convolution(before: int, after: int, size: int = 3, stride: int = 1) -> nn.Module:
-            return spectral_norm(nn.Conv2d(before, after, size, stride, 1, bias=False))
+            return spectral_norm(Conv2d(before, after, size, stride, 1, bias=False))
 
-        self.first = nn.Conv2d(3, f, 3, padding=1)
+        self.first = Conv2d(3, f, 3, padding=1)
         self.down = nn.ModuleList([convolution(f * k, f * k * 2, 4, 2) for k in (1, 2, 4)])
         self.up = nn.ModuleList([convolution(f * k, f * k // 2) for k in (8, 4, 2)])
         self.last = nn.Sequential(
-            convolution(f, f), nn.LeakyReLU(0.2), convolution(f, f), nn.LeakyReLU(0.2), nn.Conv2d(f, 1, 3, padding=1)
+            convolution(f, f), nn.LeakyReLU(0.2), convolution(f, f), nn.LeakyReLU(0.2), Conv2d(f, 1, 3, padding=1)
         )
 
     def forward(self, x: Tensor) -> Tensor:

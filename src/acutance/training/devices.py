@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import torch
 
@@ -41,6 +42,17 @@ def multiplies_in(recipe: Recipe, device: torch.device) -> torch.dtype:
     if has_bf16():
         return torch.bfloat16
     return torch.float16 if torch.cuda.get_device_capability(device) >= FAST_FP16 else torch.float32
+
+
+@cache
+def compiles(kind: str) -> bool:
+    """Whether ``torch.compile`` works here, on a "cpu" or "cuda": it needs a C++ compiler and Python's headers, or
+    Triton, and says so in many ways."""
+    try:
+        torch.compile(lambda x: x + 1)(torch.zeros(2, device=kind))
+    except Exception:
+        return False
+    return True
 
 
 @contextmanager

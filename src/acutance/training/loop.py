@@ -17,7 +17,7 @@ from acutance.measuring.pairs import find_pairs
 from acutance.training import checkpoint, parallel
 from acutance.training.batch import Batch
 from acutance.training.data import PairedCrops, Sampler, batches
-from acutance.training.devices import SHORT, choose_device, enough_memory, multiplies_in
+from acutance.training.devices import SHORT, choose_device, compiles, enough_memory, multiplies_in
 from acutance.training.export import export_run
 from acutance.training.features import digest, load_features
 from acutance.training.log import Event, Log
@@ -203,6 +203,8 @@ def _remark(
     if recipe.mixed and multiplies_in(recipe, device) is not torch.bfloat16:
         where, what = "GPU" if device.type == "cuda" else "processor", SHORT[multiplies_in(recipe, device)]
         notes.append(f"this {where} has no bf16; it computes in {what}")
+    if recipe.compile and not compiles(device.type):
+        notes.append("torch.compile does not work here (no C++ compiler, or no Python headers?): slower without it")
     if state.step == steps:
         notes.append(f"stands at step {steps} of {steps}: nothing left to train")
     for text in notes:

@@ -24,9 +24,14 @@ def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
     wide = matrices.shape[1] <= matrices.shape[2]
     x = matrices if wide else matrices.mT
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
-    for _ in range(steps):
-        square = x @ x.mT
-        x = a * x + torch.baddbmm(b * square, square, square, alpha=c) @ x
+    square = x @ x.mT  # every step multiplies x by a polynomial of this from the left: the small matrices go through
+    identity = torch.eye(square.shape[1], dtype=x.dtype, device=x.device)  # the steps, x is multiplied once
+    product = identity.expand_as(square)
+    for left in reversed(range(steps)):
+        factor = torch.baddbmm(a * identity, square, square, alpha=c).add_(square, alpha=b)
+        product = factor @ product
+        square = factor @ square @ factor if left else square
+    x = product @ x
     return x if wide else x.mT
 
 

@@ -110,14 +110,13 @@ class Features:
 class Recipe:
     """One training run.
 
-    ``network`` and ``arguments`` name the generator (``networks.NETWORKS``); ``objective`` builds the
-    networks and turns, given the feature network that ``features`` asks for (None without one); ``data``
-    cuts the batches; ``steps``: the default length; ``ema``: the decay of the averaged weights that are
-    shipped, 0 for none; ``accumulate``: parts a batch is taken apart into; ``clip``: the largest gradient
-    norm, 0 for any; ``mixed``: multiply in bf16 or fp16 where that is fast; ``compile``: ``torch.compile``
-    the networks; ``keep_best``: keep the checkpoint with the best held-out PSNR, which says little for a GAN;
-    ``keep_every``: also keep those at its multiples, 0 for none; ``after``: the recipe whose result it is
-    meant to start from.
+    ``network`` and ``arguments`` name the generator (``networks.NETWORKS``); ``objective`` builds the networks and
+    turns, given the feature network that ``features`` asks for (None without one); ``data`` cuts the batches;
+    ``steps``: the default length; ``ema``: the decay of the averaged weights that are shipped, 0 for none;
+    ``accumulate``: parts a batch is taken apart into; ``clip``: the largest gradient norm, 0 for any; ``mixed``:
+    multiply in bf16 or fp16 where that is fast; ``compile``: ``torch.compile`` the networks where that works;
+    ``keep_best``: keep the checkpoint with the best held-out PSNR, which says little for a GAN; ``keep_every``: also
+    keep those at its multiples, 0 for none; ``after``: the recipe whose result it is meant to start from.
     """
 
     name: str

@@ -21,7 +21,10 @@ from acutance.training.recipe import Recipe
 from acutance.training.step import State
 
 IDENTITY = ("recipe", "features", "data", "seed", "start")
-NOT_COMPUTED = {"objective", "source", "steps", "valid_every", "save_every", "keep_best", "keep_every", "after"}
+NOT_COMPUTED = {
+    "objective", "source", "steps", "valid_every", "save_every", "keep_best", "keep_every", "after", "compile"
+}  # fmt: skip
+HOW = {"params", "foreach", "fused"}  # of an optimizer: what it moves, and ways that lead to the same numbers
 SHOWN = 4  # differences
 COUNTER = "num_batches_tracked"
 
@@ -45,15 +48,22 @@ def open_run(
         before = json.loads(path.read_text())
     except ValueError as error:
         raise UsageError(f"{path}: is damaged, so nobody knows which run this is; choose another --out") from error
-    noted = before.get("recipe", {})
-    noted.pop("after", None)  # advice, which earlier versions wrote down as well
-    if "bf16" in noted:  # its earlier name
-        noted["mixed"] = noted.pop("bf16")
+    _brought_up(before.get("recipe", {}))
     different = [line for key in IDENTITY for line in differences(key, before.get(key), facts[key])]
     if different:
         more = f"; and {len(different) - SHOWN} more" if len(different) > SHOWN else ""
         raise UsageError(f"{out}: holds another run ({'; '.join(different[:SHOWN])}{more}); choose another --out")
     return out
+
+
+def _brought_up(noted: dict[str, Any]) -> None:
+    """A recipe that an earlier version noted, as ``describe`` does it now."""
+    for key in NOT_COMPUTED & set(noted) - {"objective"}:
+        del noted[key]
+    if "bf16" in noted:
+        noted["mixed"] = noted.pop("bf16")
+    for optimizer in noted.get("optimizers", {}).values():
+        optimizer["groups"] = [{k: v for k, v in group.items() if k not in HOW} for group in optimizer["groups"]]
 
 
 def device_name(recipe: Recipe, state: State) -> str:
@@ -100,7 +110,7 @@ def describe(recipe: Recipe, state: State) -> dict[str, Any]:
     described = {k: v if isinstance(v, (str, int, float, dict)) else repr(v) for k, v in values.items()}
     optimizers = {}
     for name, optimizer in state.optimizers.items():
-        groups = [{k: repr(v) for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
+        groups = [{k: repr(v) for k, v in group.items() if k not in HOW} for group in optimizer.param_groups]
         optimizers[name] = {"optimizer": type(optimizer).__name__, "groups": groups}
     return {**described, "objective": state.objective.describe(), "optimizers": optimizers}
 

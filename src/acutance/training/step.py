@@ -13,9 +13,10 @@ from torch.optim import Optimizer
 
 from acutance.errors import AcutanceError, UsageError
 from acutance.networks import NETWORKS
+from acutance.networks.convolution import weights_at_rest
 from acutance.training import parallel
 from acutance.training.batch import Batch
-from acutance.training.devices import multiplies_in
+from acutance.training.devices import compiles, multiplies_in
 from acutance.training.objective import Losses, Objective, Turn, only
 from acutance.training.recipe import Recipe
 
@@ -62,7 +63,7 @@ def build(recipe: Recipe, features: nn.Module | None, device: torch.device) -> S
         raise UsageError(f"{recipe.name}: a batch of {recipe.data.batch} has no {recipe.accumulate} equal parts")
     assert isinstance(objective, nn.Module)
     objective.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    if recipe.compile:
+    if recipe.compile and compiles(device.type):
         for network in objective.optimizers:
             objective.get_submodule(network).compile()
     optimizers = {
@@ -126,7 +127,9 @@ def _play(state: State, turn: Turn, parts: list[Batch], recipe: Recipe, factor: 
         terms, watched = _backward(turn, parts, parameters, recipe, state.scaler)
     parallel.average_gradients(parameters)
     state.scaler.unscale_(optimizer)
-    norm = nn.utils.clip_grad_norm_(parameters, recipe.clip or math.inf)
+    norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+    if recipe.clip:
+        nn.utils.clip_grads_with_norm_(parameters, recipe.clip, norm)
     values = {name: value.item() for name, value in terms.items()}
     if parallel.any_of(not (math.isfinite(norm.item()) and all(map(math.isfinite, values.values()))), norm.device):
         with torch.no_grad():
@@ -151,7 +154,7 @@ def _backward(
     for part in parts:
         device = part.lr.device
         short = multiplies_in(recipe, device)
-        with torch.autocast(device.type, short, enabled=short is not torch.float32):
+        with torch.autocast(device.type, short, enabled=short is not torch.float32), weights_at_rest():
             losses: Losses = turn.loss(part)
         total = torch.stack(list(losses.terms.values())).sum() / len(parts)
         scaler.scale(total).backward(inputs=parameters)

@@ -72,7 +72,7 @@ def _recipe(
     return Recipe(
         name=name, source="network: Wang et al. 2021 (SRVGGNetCompact); schedule and crops: ours", network=network,
         arguments=arguments, objective=objective, data=data,
-        schedule=ConstantThenDecay(warmup=500, decay=10_000), steps=60_000,
+        schedule=ConstantThenDecay(warmup=500, decay=10_000), steps=60_000, compile=not rounded,
     )  # fmt: skip
 
 

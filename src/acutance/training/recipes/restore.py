@@ -43,9 +43,9 @@ ARGUMENTS: dict[str, Any] = {"scale": 4, "channels": 64, "convolutions": 16}
 SMALL: dict[str, Any] = {"scale": 4, "channels": 32, "convolutions": 8}
 FOLDED: dict[str, Any] = {"channels": 64, "convolutions": 16}
 CROPS = PairedCrops(scale=4, patch=128, batch=8, candidates=3, degrade=DAMAGE, sharpen=True)
-COLOURFUL = replace(CROPS, patch=96, batch=4, candidates=2, degrade=SOMETIMES)
+COLOURFUL = replace(CROPS, patch=144, batch=4, candidates=2, degrade=SOMETIMES)
 LAST: dict[str, Any] = {
-    "schedule": ConstantThenDecay(warmup=50, decay=400), "steps": 1000, "valid_every": 500, "save_every": 100,
+    "schedule": ConstantThenDecay(warmup=50, decay=1000), "steps": 2000, "valid_every": 500, "save_every": 250,
 }  # fmt: skip
 
 
