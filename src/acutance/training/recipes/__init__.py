@@ -13,6 +13,7 @@ from acutance.training.recipes.esrgan import (
     esrgan,
     esrgan_16,
     esrgan_16_psnr,
+    esrgan_finish,
     esrgan_minc,
     esrgan_psnr,
     esrgan_psnr_short,
@@ -35,6 +36,7 @@ from acutance.training.recipes.restore import (
 from acutance.training.recipes.siamese import siamese, siamese_plus, siamese_small
 from acutance.training.recipes.srgan import (
     srgan,
+    srgan_finish,
     srgan_mse,
     srgan_short,
     srgan_small,
@@ -64,9 +66,9 @@ RECIPES = {
         compact, compact_x2, compact_int8, compact_finish, compact_sizes, compact_x2_int8,
         compact_gan, compact_gan_int8, compact_gan_even, compact_gan_finish,
         srresnet, srresnet_vgg22, srresnet_muon, srresnet_small,
-        srgan, srgan_mse, srgan_vgg22, srgan_vgg34, srgan_short, srgan_small,
+        srgan, srgan_mse, srgan_vgg22, srgan_vgg34, srgan_short, srgan_finish, srgan_small,
         srgan_tensorlayer_init, srgan_tensorlayer, srgan_tensorlayer_small,
-        esrgan_psnr, esrgan, esrgan_minc, esrgan_16_psnr, esrgan_16, esrgan_psnr_short, esrgan_short,
+        esrgan_psnr, esrgan, esrgan_minc, esrgan_16_psnr, esrgan_16, esrgan_psnr_short, esrgan_short, esrgan_finish,
         esrgan_psnr_small, esrgan_small,
         unet_srgan, unet_psnr_short, unet_srgan_short, unet_psnr_small, unet_srgan_small,
         face_srgan, face_srgan_small,

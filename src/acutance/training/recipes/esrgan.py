@@ -22,7 +22,7 @@ from acutance.training.losses.pixel import l1
 from acutance.training.muon import Muon, is_inside
 from acutance.training.objective import Adversarial, Regression, Term
 from acutance.training.recipe import ConstantThenDecay, Features, MultiStep, Recipe
-from acutance.training.recipes.compact_gan import LAYERS
+from acutance.training.recipes.compact_gan import CHECKERBOARD, COLOUR, LAYERS, noisy
 from acutance.training.recipes.optimizers import adam
 
 SOURCE = "Wang et al. 2018, arXiv 1809.00219; reference code of 2018"
@@ -121,16 +121,26 @@ def esrgan_short() -> Recipe:
     """The paper's relativistic game for those six blocks, with features up to conv3_4 and more L1, because the
     deeper features cannot be had everywhere (ours)."""
 
-    def objective(network: nn.Module) -> Adversarial:
-        return Adversarial(
-            RRDBNet(**SIX), VGGCritic(size=96), game=RelativisticAverage(halved=True), weight=ADVERSARIAL,
-            losses=(("l1", 0.5, l1), ("perceptual", 1.0, Perceptual(features=network, layers=LAYERS))),
-            optimizers=(adam(2e-4, (0.9, 0.99)), adam(1e-4)),
-        )  # fmt: skip
-
     return replace(
-        esrgan_small(), name="esrgan_short", arguments=SIX, objective=objective, ema=0.995, steps=900,
+        esrgan_small(), name="esrgan_short", arguments=SIX, objective=_short(), ema=0.995, steps=900,
         schedule=ConstantThenDecay(warmup=50, decay=600), valid_every=300, save_every=100, after="esrgan_psnr_short",
+    )  # fmt: skip
+
+
+def esrgan_finish() -> Recipe:
+    """``esrgan_short`` once more, with noise in every fourth input and losses for mean colours and for what repeats
+    with every input pixel."""
+    return replace(
+        esrgan_short(), name="esrgan_finish", objective=_short(CHECKERBOARD, COLOUR), data=noisy(3), steps=1200,
+        schedule=ConstantThenDecay(warmup=50, decay=700), after="esrgan_short",
+    )  # fmt: skip
+
+
+def _short(*more: Term) -> Callable[[nn.Module], Adversarial]:
+    return lambda network: Adversarial(
+        RRDBNet(**SIX), VGGCritic(size=96), game=RelativisticAverage(halved=True), weight=ADVERSARIAL,
+        losses=(("l1", 0.5, l1), ("perceptual", 1.0, Perceptual(features=network, layers=LAYERS)), *more),
+        optimizers=(adam(2e-4, (0.9, 0.99)), adam(1e-4)),
     )  # fmt: skip
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from torch import nn
@@ -23,11 +22,11 @@ from acutance.training.data import PairedCrops
 from acutance.training.features import OXFORD_VGG19
 from acutance.training.losses.adversarial import NonSaturating
 from acutance.training.losses.perceptual import Perceptual
-from acutance.training.losses.pixel import colour, l1
+from acutance.training.losses.pixel import l1
 from acutance.training.muon import Muon
 from acutance.training.objective import Adversarial, Regression, Term
 from acutance.training.recipe import ConstantThenDecay, Features, Recipe
-from acutance.training.recipes.compact_gan import CHECKERBOARD, LAYERS
+from acutance.training.recipes.compact_gan import CHECKERBOARD, COLOUR, LAYERS
 from acutance.training.recipes.optimizers import adam
 
 Make = Callable[[], Compact | FoldedCompact]
@@ -36,9 +35,8 @@ SOURCE = "Wang et al. 2021 (Real-ESRGAN); film, sizes and rates ours"
 DAMAGE = Mixed(choices=((0.6, RealESRGAN()), (0.4, Film(fade=0.0))))
 # Ours: a quarter of it as noise alone.
 NOISIER = Mixed(choices=((0.45, RealESRGAN()), (0.3, Film(fade=0.0)), (0.25, Noisy(sigma=16.0))))
-# Ours: what is clean keeps its mean colours; a critic does not mind a picture that is a level too red.
+# Ours: what is clean keeps its mean colours.
 SOMETIMES = Mixed(choices=((0.3, Bicubic()), (0.7, NOISIER)))
-COLOUR: Term = ("colour", 10.0, partial(colour, side=48))
 ARGUMENTS: dict[str, Any] = {"scale": 4, "channels": 64, "convolutions": 16}
 SMALL: dict[str, Any] = {"scale": 4, "channels": 32, "convolutions": 8}
 FOLDED: dict[str, Any] = {"channels": 64, "convolutions": 16}
