@@ -103,7 +103,8 @@ def _teller(progress: console.Progress, json: bool) -> Callable[[dict[str, Any]]
         if json:
             console.emit(event)
         if event["event"] in ("step", "train"):
-            text = f"step {event['step']}/{event['steps']}  {event['steps_per_s']} steps/s{_first_loss(event)}"
+            speed = f"{event['steps_per_s']} steps/s, {event['images_per_s']} images/s"
+            text = f"step {event['step']}/{event['steps']}  {speed}{_first_loss(event)}"
             progress.show(event["step"] / event["steps"], text, event["eta_s"])
             if event["event"] == "train" and not progress.live and not json and time.monotonic() - told[0] > LINE:
                 told[0] = time.monotonic()

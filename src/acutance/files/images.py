@@ -201,20 +201,23 @@ def _unpacked(path: Path, header: VipsImage, scratch: Path) -> Iterator[VipsImag
     )
     copy = temporary_beside(scratch.with_suffix(".tif"))
     try:
+        _unpack(decoded, copy)
+        yield load(copy, "random")
+    finally:
+        copy.unlink(missing_ok=True)
+
+
+def _unpack(decoded: VipsImage, copy: Path) -> None:
+    """Write every pixel to ``copy``. Raises ``DiskFull`` or another ``AcutanceError``."""
+    try:
         with open(copy, "xb+") as file:
             target = pyvips.Target.new_to_descriptor(file.fileno())
             decoded.tiffsave_target(target, bigtiff=True, tile=True, tile_width=256, tile_height=256, keep="icc")
     except OSError as error:
         raise resource_error(error, copy) from error
     except pyvips.Error as error:
-        full = shutil.disk_usage(copy.parent).free < limits.FULL
-        copy.unlink(missing_ok=True)
-        if full:
+        if shutil.disk_usage(copy.parent).free < limits.FULL:
             raise DiskFull(
                 f"{copy.parent}: the disk is full; free some space and run the same command again"
             ) from error
         raise
-    try:
-        yield load(copy, "random")
-    finally:
-        copy.unlink(missing_ok=True)

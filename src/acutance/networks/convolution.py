@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-_casts: ContextVar[dict[tuple[int, bool], Tensor] | None] = ContextVar("casts", default=None)
+_casts: ContextVar[dict[tuple[int, bool], tuple[Tensor, Tensor]] | None] = ContextVar("casts", default=None)
 MANY_WEIGHTS, FEW_PIXELS = 2**21, 600  # measured: with fewer weights or more pixels it is no faster
 
 
@@ -38,7 +38,7 @@ class Conv2d(nn.Conv2d):
         pixels = x.shape[0] * x.shape[2] * x.shape[3] // self.stride[0] ** 2
         return (
             torch.get_autocast_dtype("cpu") is torch.bfloat16
-            and self.weight.numel() >= MANY_WEIGHTS
+            and self.in_channels * self.out_channels * self.kernel_size[0] ** 2 >= MANY_WEIGHTS
             and pixels <= FEW_PIXELS
         )
 
@@ -59,8 +59,8 @@ def _short(weight: Tensor) -> Tensor:
         return weight.to(torch.bfloat16)
     key = id(weight), weight.requires_grad and torch.is_grad_enabled()
     if key not in casts:
-        casts[key] = weight.to(torch.bfloat16)
-    return casts[key]
+        casts[key] = weight, weight.to(torch.bfloat16)  # held, so that no other comes to have its id
+    return casts[key][1]
 
 
 class _Product(torch.autograd.Function):

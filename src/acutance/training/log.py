@@ -70,7 +70,8 @@ class Log:
         self.shown = time.monotonic()
         losses = {name: round(values[-1], 6) for name, values in self.found.items()}
         self.on_event({"event": "step", "step": step, "steps": self.steps, "eta_s": self._left(step, rate),
-                       "steps_per_s": round(rate, 2), **losses})  # fmt: skip
+                       "steps_per_s": round(rate, 2), "images_per_s": round(rate * self.batch, 1),
+                       **losses})  # fmt: skip
 
     def _left(self, step: int, rate: float) -> int:
         return round((self.steps - step) / rate)

@@ -15,7 +15,7 @@ from acutance.errors import BadModel, UsageError
 from acutance.files import machine
 from acutance.files.atomic import atomic_path
 from acutance.training import parallel
-from acutance.training.devices import SHORT, multiplies_in
+from acutance.training.devices import SHORT, compiles, multiplies_in
 from acutance.training.history import stage, start_weights
 from acutance.training.recipe import Recipe
 from acutance.training.step import State
@@ -63,14 +63,16 @@ def _brought_up(noted: dict[str, Any]) -> None:
     if "bf16" in noted:
         noted["mixed"] = noted.pop("bf16")
     for optimizer in noted.get("optimizers", {}).values():
-        optimizer["groups"] = [{k: v for k, v in group.items() if k not in HOW} for group in optimizer["groups"]]
+        groups = optimizer.get("groups", [])
+        optimizer["groups"] = [{k: v for k, v in group.items() if k not in HOW} for group in groups]
 
 
 def device_name(recipe: Recipe, state: State) -> str:
-    """Where the networks are - ``cpu``, or a GPU by its name - and how they multiply."""
+    """Where the networks are - ``cpu``, or a GPU by its name - how they multiply, and whether compiled."""
     device = next(state.average.parameters()).device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    return f"{name} in {SHORT[multiplies_in(recipe, device)]}"
+    compiled = ", compiled" if recipe.compile and compiles(device.type) else ""
+    return f"{name} in {SHORT[multiplies_in(recipe, device)]}{compiled}"
 
 
 def device_remark(run: Path, recipe: Recipe, state: State) -> str:
