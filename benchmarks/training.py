@@ -75,7 +75,8 @@ def measure(recipe: Recipe, features: Any, photos: Path, pack: Pack) -> dict[str
     plays: dict[str, Callable[[], None]] = {
         name: lambda name=name: step(variants[name], memory[name], recipe, 1.0) for name in variants
     }
-    plays["plain"] = lambda: peer.step(plain_objective, plain_optimizers, fixed)
+    nchw = replace(fixed, lr=fixed.lr.contiguous(), hr=fixed.hr.contiguous(), memo={})
+    plays["plain"] = lambda: peer.step(plain_objective, plain_optimizers, nchw)
     waits: list[float] = []
     stream = watched(batches(sampler, recipe.data.batch, 0, CPU), waits)
     files = peer.batches(photos, recipe.data.patch, recipe.data.batch, 1000)  # type: ignore[attr-defined]

@@ -7,7 +7,8 @@ from contextlib import nullcontext
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from acutance.networks.convolution import Conv2d, weights_at_rest
 
@@ -74,3 +75,18 @@ def test_a_frozen_layer_hands_gradients_on() -> None:
     with BF16, weights_at_rest():
         layer(x).float().square().sum().backward()
     assert x.grad is not None and layer.weight.grad is None
+
+
+def test_weights_computed_for_every_pass_are_their_own_layers() -> None:
+    """Those of a spectral norm are new arrays each time, whose places in memory may be used again; and looking at
+    them is a step of its power iteration, of which each pass makes one."""
+    torch.manual_seed(0)
+    layers = nn.Sequential(*(spectral_norm(Conv2d(512, 512, 3, 1, 1)) for _ in range(3)))
+    plain = nn.Sequential(*(spectral_norm(nn.Conv2d(512, 512, 3, 1, 1)) for _ in range(3)))
+    plain.load_state_dict(layers.state_dict())
+    x = torch.randn(1, 512, 4, 4)
+    with torch.no_grad(), BF16, weights_at_rest():
+        found, expected = layers(x).float(), plain(x).float()
+    assert (found - expected).norm() < 0.02 * expected.norm()
+    for name, tensor in plain.state_dict().items():
+        torch.testing.assert_close(layers.state_dict()[name], tensor)

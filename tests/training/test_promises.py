@@ -19,6 +19,7 @@ import torch
 from safetensors.torch import load_file
 from tiny_recipe import tiny, tiny_gan
 from torch import nn
+from torch._dynamo.utils import counters
 
 from acutance.errors import BadInput, Interrupted
 from acutance.networks.face import FaceGenerator
@@ -26,6 +27,7 @@ from acutance.networks.ranges import as_input, as_output
 from acutance.networks.srresnet import SRResNet, TensorlayerSRResNet
 from acutance.training import checkpoint, loop, run
 from acutance.training.batch import Batch
+from acutance.training.devices import compiles
 from acutance.training.history import start_weights
 from acutance.training.log import FOR_ROWS, Log
 from acutance.training.loop import train
@@ -250,7 +252,35 @@ def test_where_nothing_can_be_compiled_it_trains_without_and_says_so(
     seen: list[dict] = []
     train(dataclasses.replace(tiny(), compile=True), data=dataset, out=tmp_path, steps=2, on_event=seen.append)
     assert any("torch.compile does not work here" in event.get("text", "") for event in seen)
-    train(tiny(), data=dataset, out=tmp_path, steps=2)  # the same run: compiled or not, it computes the same
+    train(tiny(), data=dataset, out=tmp_path, steps=2)  # compiled or not, it is the same run
+
+
+def test_a_compiler_that_ctrl_c_ends_is_no_fault(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The signal reaches it, too; without one the error is told as it is."""
+
+    def fails(*_: Any) -> None:
+        raise RuntimeError("CppCompileError")
+
+    monkeypatch.setattr(loop, "step", fails)
+    with pytest.raises(Interrupted, match="stopped in step 1"):
+        train(tiny(), data=dataset, out=tmp_path, steps=2, cancelled=lambda: True)
+    with pytest.raises(RuntimeError, match="CppCompileError"):
+        train(tiny(), data=dataset, out=tmp_path, steps=2)
+
+
+def test_a_run_that_was_compiled_and_is_not_any_more_says_so(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rounding differs."""
+    train(tiny(), data=dataset, out=tmp_path, steps=2)
+    noted = json.loads((tmp_path / "run.json").read_text())
+    noted["device"] += ", compiled"
+    (tmp_path / "run.json").write_text(json.dumps(noted))
+    seen: list[dict] = []
+    train(tiny(), data=dataset, out=tmp_path, steps=2, on_event=seen.append)
+    assert any(", compiled, goes on on cpu in" in event.get("text", "") for event in seen)
 
 
 def test_a_run_of_an_earlier_version_goes_on(dataset: Path, tmp_path: Path) -> None:
@@ -267,13 +297,17 @@ def test_a_run_of_an_earlier_version_goes_on(dataset: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
 def test_a_compiled_network_learns_the_same(dataset: Path, tmp_path: Path) -> None:
     """Within rounding; its weights are stored under the plain names."""
-    found = {}
+    assert compiles("cpu")
+    found, before = {}, counters["stats"]["unique_graphs"]
     for compiled in (False, True):
         recipe = dataclasses.replace(tiny(), compile=compiled, mixed=False)
         train(recipe, data=dataset, out=tmp_path / str(compiled), steps=2)
         found[compiled] = load_file(checkpoint.checkpoints(tmp_path / str(compiled))[-1] / "networks.safetensors")
+    assert counters["stats"]["unique_graphs"] > before
+    assert json.loads((tmp_path / "True" / "run.json").read_text())["device"] == "cpu in fp32, compiled"
     assert found[True].keys() == found[False].keys()
     for name, tensor in found[False].items():
         torch.testing.assert_close(found[True][name], tensor, rtol=1e-3, atol=1e-4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -49,7 +50,9 @@ def compiles(kind: str) -> bool:
     """Whether ``torch.compile`` works here, on a "cpu" or "cuda": it needs a C++ compiler and Python's headers, or
     Triton, and says so in many ways."""
     try:
-        torch.compile(lambda x: x + 1)(torch.zeros(2, device=kind))
+        with warnings.catch_warnings():  # torch's own, of what it will do without
+            warnings.simplefilter("ignore")
+            torch.compile(lambda x: x + 1)(torch.zeros(2, device=kind))
     except Exception:
         return False
     return True

@@ -142,7 +142,13 @@ def _run(
     target = next(state.average.parameters()).device
     while state.step < steps:
         factor = recipe.schedule.factor(state.step, steps)
-        step(state, stream, recipe, factor)
+        try:
+            step(state, stream, recipe, factor)
+        except Exception as error:
+            if not cancelled():
+                raise
+            # Ctrl-C ends torch.compile's C++ compiler as well; of a step half made nothing is saved.
+            raise Interrupted(f"stopped in step {state.step + 1}; run the same command again to continue") from error
         state.step += 1
         last, sound = state.step == steps, state.bad_steps == 0
         if state.bad_steps >= MAX_BAD_STEPS or (last and not sound):
