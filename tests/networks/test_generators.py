@@ -26,6 +26,7 @@ COUNTS = [
     (SRResNet, {"norm_bias": False, "channel_slopes": True}, 1_548_547),
     (TensorlayerSRResNet, {}, 1_518_147),
     (RRDBNet, {}, 16_697_987),
+    (RRDBNet, {"blocks": 16}, 11_662_019),
     (RRDBNet, {"blocks": 6}, 4_467_779),
     (RRDBNet, {"blocks": 3}, 2_309_507),
     (RRDBNet, {"blocks": 1}, 870_659),

@@ -34,7 +34,7 @@ from acutance.training.data import PairedCrops, batches
 from acutance.training.devices import choose_device
 from acutance.training.log import metrics
 from acutance.training.loop import train
-from acutance.training.objective import Losses
+from acutance.training.objective import Losses, Regression
 from acutance.training.pack import Pack
 from acutance.training.prepare import prepare
 from acutance.training.recipe import ConstantThenDecay, Recipe
@@ -192,6 +192,7 @@ def test_fewer_steps_than_done_are_refused_and_nothing_is_lost(dataset: Path, tm
         ({"accumulate": 0}, "accumulate="), ({"save_every": 0}, "save_every="), ({"schedule": None}, "schedule="),
         ({"network": "compcat"}, "no network compcat"), ({"arguments": {"channels": 32}}, "is not compact with"),
         ({"objective": lambda _: 1 / 0}, "ZeroDivisionError"), ({"objective": lambda _: None}, "cannot be built"),
+        ({"objective": lambda _: Regression(Compact(), optimiser=None)}, "did you mean optimizer"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_a_run_is_refused_before_it_starts(

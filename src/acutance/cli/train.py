@@ -5,11 +5,9 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import os
-import re
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -160,21 +158,13 @@ def _from_file(file: str, function: str) -> Recipe:
     try:
         recipe = build()
     except (Exception, SystemExit) as error:
-        what = f"{type(error).__name__}: {error}{_meant(str(error))}"
+        from acutance.training.misspelt import meant
+
+        what = f"{type(error).__name__}: {error}{meant(error)}"
         raise UsageError(f"{file}:{function}: gives no recipe ({what})") from error
     if not isinstance(recipe, Recipe):
         raise UsageError(f"{file}:{function}: gives {type(recipe).__name__}, not a Recipe")
     return recipe
-
-
-def _meant(message: str) -> str:
-    """The nearest field, when a recipe's own is misspelt."""
-    from acutance.training import data, recipe
-
-    found = re.search(r"unexpected keyword argument '(\w+)'", message)
-    kinds = (recipe.Recipe, recipe.ConstantThenDecay, recipe.MultiStep, recipe.CosineRestarts, recipe.Features,
-             data.PairedCrops, data.WholePictures)  # fmt: skip
-    return _nearest(found[1], {f.name for kind in kinds for f in fields(kind)}) if found else ""
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

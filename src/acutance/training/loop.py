@@ -209,8 +209,9 @@ def _remark(
     if recipe.mixed and multiplies_in(recipe, device) is not torch.bfloat16:
         where, what = "GPU" if device.type == "cuda" else "processor", SHORT[multiplies_in(recipe, device)]
         notes.append(f"this {where} has no bf16; it computes in {what}")
-    if recipe.compile and not compiles(device.type):
-        notes.append("torch.compile does not work here (no C++ compiler, or no Python headers?): slower without it")
+    if recipe.compile:
+        without = "torch.compile does not work here (no C++ compiler, or no Python headers?): slower without it"
+        notes.append("the first step waits for torch.compile" if compiles(device.type) else without)
     if state.step == steps:
         notes.append(f"stands at step {steps} of {steps}: nothing left to train")
     for text in notes:

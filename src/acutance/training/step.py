@@ -17,6 +17,7 @@ from acutance.networks.convolution import weights_at_rest
 from acutance.training import parallel
 from acutance.training.batch import Batch
 from acutance.training.devices import compiles, multiplies_in
+from acutance.training.misspelt import meant
 from acutance.training.objective import Losses, Objective, Turn, only
 from acutance.training.recipe import Recipe
 
@@ -53,7 +54,8 @@ def build(recipe: Recipe, features: nn.Module | None, device: torch.device) -> S
     except Exception as error:
         if isinstance(error, AcutanceError):
             raise
-        raise UsageError(f"{recipe.name}: its objective cannot be built ({type(error).__name__}: {error})") from error
+        what = f"{type(error).__name__}: {error}{meant(error)}"
+        raise UsageError(f"{recipe.name}: its objective cannot be built ({what})") from error
     if recipe.accumulate > 1 and objective.global_terms:
         raise UsageError(
             f"{recipe.name}: accumulate={recipe.accumulate}, but its game compares each picture with the whole "

@@ -8,7 +8,13 @@ from acutance.training.recipes.compact import (
     compact_x2,
     compact_x2_int8,
 )
-from acutance.training.recipes.compact_gan import compact_gan, compact_gan_even, compact_gan_finish, compact_gan_int8
+from acutance.training.recipes.compact_gan import (
+    compact_gan,
+    compact_gan_colour,
+    compact_gan_even,
+    compact_gan_finish,
+    compact_gan_int8,
+)
 from acutance.training.recipes.esrgan import (
     esrgan,
     esrgan_16,
@@ -64,7 +70,7 @@ RECIPES = {
     recipe.__name__: recipe
     for recipe in (
         compact, compact_x2, compact_int8, compact_finish, compact_sizes, compact_x2_int8,
-        compact_gan, compact_gan_int8, compact_gan_even, compact_gan_finish,
+        compact_gan, compact_gan_int8, compact_gan_even, compact_gan_finish, compact_gan_colour,
         srresnet, srresnet_vgg22, srresnet_muon, srresnet_small,
         srgan, srgan_mse, srgan_vgg22, srgan_vgg34, srgan_short, srgan_finish, srgan_small,
         srgan_tensorlayer_init, srgan_tensorlayer, srgan_tensorlayer_small,
