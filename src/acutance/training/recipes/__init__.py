@@ -10,7 +10,6 @@ from acutance.training.recipes.compact import (
 )
 from acutance.training.recipes.compact_gan import (
     compact_gan,
-    compact_gan_colour,
     compact_gan_even,
     compact_gan_finish,
     compact_gan_int8,
@@ -42,7 +41,6 @@ from acutance.training.recipes.restore import (
 from acutance.training.recipes.siamese import siamese, siamese_plus, siamese_small
 from acutance.training.recipes.srgan import (
     srgan,
-    srgan_finish,
     srgan_mse,
     srgan_short,
     srgan_small,
@@ -70,9 +68,9 @@ RECIPES = {
     recipe.__name__: recipe
     for recipe in (
         compact, compact_x2, compact_int8, compact_finish, compact_sizes, compact_x2_int8,
-        compact_gan, compact_gan_int8, compact_gan_even, compact_gan_finish, compact_gan_colour,
+        compact_gan, compact_gan_int8, compact_gan_even, compact_gan_finish,
         srresnet, srresnet_vgg22, srresnet_muon, srresnet_small,
-        srgan, srgan_mse, srgan_vgg22, srgan_vgg34, srgan_short, srgan_finish, srgan_small,
+        srgan, srgan_mse, srgan_vgg22, srgan_vgg34, srgan_short, srgan_small,
         srgan_tensorlayer_init, srgan_tensorlayer, srgan_tensorlayer_small,
         esrgan_psnr, esrgan, esrgan_minc, esrgan_16_psnr, esrgan_16, esrgan_psnr_short, esrgan_short, esrgan_finish,
         esrgan_psnr_small, esrgan_small,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +17,7 @@ from acutance.training.losses.pixel import l1, mse, total_variation
 from acutance.training.muon import Muon, is_inside
 from acutance.training.objective import Adversarial, Regression, Term
 from acutance.training.recipe import ConstantThenDecay, Features, MultiStep, Recipe
-from acutance.training.recipes.compact_gan import CHECKERBOARD, COLOUR, LAYERS, noisy
+from acutance.training.recipes.compact_gan import LAYERS
 from acutance.training.recipes.optimizers import adam
 
 SOURCE = "Ledig et al. 2017, arXiv 1609.04802"
@@ -112,32 +111,19 @@ def srgan_small() -> Recipe:
 def srgan_short() -> Recipe:
     """The paper's two networks after ``srresnet_muon``, with early features and L1: hours on two cores (ours)."""
 
-    return replace(
-        srgan(), name="srgan_short", objective=_short(), features=Features(kind=OXFORD_VGG19, last="conv3_4"),
-        data=replace(CROPS, batch=4, candidates=3, turn=True), ema=0.999, steps=3000, after="srresnet_muon",
-        schedule=ConstantThenDecay(warmup=100, decay=1500), valid_every=1000, save_every=500,
-    )  # fmt: skip
-
-
-def srgan_finish() -> Recipe:
-    """``srgan_short`` once more, with noise in every fourth input and losses for mean colours and for what repeats
-    with every input pixel (ours)."""
-    return replace(
-        srgan_short(), name="srgan_finish", objective=_short(CHECKERBOARD, COLOUR), data=noisy(3), steps=1500,
-        schedule=ConstantThenDecay(warmup=100, decay=1000), valid_every=500, save_every=250, after="srgan_short",
-    )  # fmt: skip
-
-
-def _short(*more: Term) -> Callable[[nn.Module], Adversarial]:
     def objective(features: nn.Module) -> Adversarial:
         content = Perceptual(features=features, layers=LAYERS, signed=True)
         return Adversarial(
             SRResNet(**FULL), SRGANCritic(size=CROPS.patch), game=NonSaturating(), weight=SHORT_ADVERSARIAL,
-            losses=(("l1", 0.5, l1), ("perceptual", 1.0, content), *more),
+            losses=(("l1", 0.5, l1), ("perceptual", 1.0, content)),
             optimizers=(adam(2e-4, (0.9, 0.99)), adam(1e-4)),
         )  # fmt: skip
 
-    return objective
+    return replace(
+        srgan(), name="srgan_short", objective=objective, features=Features(kind=OXFORD_VGG19, last="conv3_4"),
+        data=replace(CROPS, batch=4, candidates=3, turn=True), ema=0.999, steps=3000, after="srresnet_muon",
+        schedule=ConstantThenDecay(warmup=100, decay=1500), valid_every=1000, save_every=500,
+    )  # fmt: skip
 
 
 def _paper(features: nn.Module, layer: str) -> Perceptual:
