@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from itertools import pairwise
 from pathlib import Path
+from statistics import fmean, median
+from typing import Any
 
 from common import store
 from speed import make_input, matrix_peak, parts
 
 from acutance.engines.cpu import has_bf16
 
+ROUNDS = 7
+
 
 def main() -> None:
-    """Peak, parts, peak, parts, peak; the best of each counts."""
+    """Peak, parts, peak, parts ... peak; each share is of the mean of the peaks before and after."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photo", type=Path)
     given = parser.parse_args()
@@ -25,20 +30,15 @@ def main() -> None:
         folder = Path(name)
         source = make_input(given.photo, 1024, folder)
         peaks, rows = [matrix_peak(precision)], []
-        for _ in range(3):
+        for _ in range(ROUNDS):
             rows.append(parts(source, folder))
             peaks.append(matrix_peak(precision))
-    tiles = max(row["tflops_with_halo"] for row in rows)
-    payload = max(row["tflops_without_halo"] for row in rows)
-    store(
-        "limits",
-        {
-            "precision": precision, "matrix_peak_tflops": max(peaks), "all_peaks": peaks,
-            "tiles_tflops_with_halo": tiles, "tiles_tflops_without_halo": payload,
-            "share_of_peak_with_halo": round(tiles / max(peaks), 3),
-            "share_of_peak_without_halo": round(payload / max(peaks), 3), "parts": rows,
-        },
-    )  # fmt: skip
+    result: dict[str, Any] = {"precision": precision, "matrix_peaks_tflops": peaks}
+    for halo in ("with_halo", "without_halo"):
+        shares = [row[f"tflops_{halo}"] / fmean(pair) for row, pair in zip(rows, pairwise(peaks), strict=True)]
+        result[f"share_of_peak_{halo}"] = round(median(shares), 3)
+        result[f"shares_{halo}"] = [round(share, 3) for share in shares]
+    store("limits", {**result, "parts": rows})
 
 
 if __name__ == "__main__":
