@@ -89,7 +89,8 @@ def _networks() -> tuple[dict[str, Method], list[Fact]]:
     models = {model.name: model for model in built_in if model.verb == "upscale"}
     own = own_facts(models)
     models |= _checkpoints()
-    return {name: methods.network(model, Settings(), name) for name, model in models.items()}, own
+    alike = Settings(precision="fp32")  # on every machine
+    return {name: methods.network(model, alike, name) for name, model in models.items()}, own
 
 
 def _checkpoints() -> dict[str, Any]:
