@@ -67,7 +67,7 @@ def srgan_tensorlayer_small() -> Recipe:
 
     return replace(
         srgan_tensorlayer(), name="srgan_tensorlayer_small", arguments=SMALL, objective=objective, features=None,
-        after="",        data=crops, schedule=MultiStep(milestones=(2000,), gamma=0.1), steps=4000,
+        after="", data=crops, schedule=MultiStep(milestones=(2000,), gamma=0.1), steps=4000,
     )  # fmt: skip
 
 
