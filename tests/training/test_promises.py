@@ -293,7 +293,9 @@ def test_a_run_of_an_earlier_version_goes_on(dataset: Path, tmp_path: Path) -> N
         for group in optimizer["groups"]:
             group |= {"foreach": "None", "fused": "None"}
     (tmp_path / "run.json").write_text(json.dumps(noted))
-    train(tiny(), data=dataset, out=tmp_path, steps=2)
+    seen: list[dict] = []
+    assert train(tiny(), data=dataset, out=tmp_path, steps=2, on_event=seen.append).is_file()
+    assert any(event["event"] == "resumed" and event["step"] == 2 for event in seen)
 
 
 @pytest.mark.slow

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ import click
 
 from acutance.cli import console, options
 from acutance.errors import Interrupted, UsageError
+from acutance.training.misspelt import meant, nearest
 
 if TYPE_CHECKING:
     from acutance.training.recipe import Recipe
@@ -134,7 +134,7 @@ def find_recipe(name: str) -> Recipe:
         return _from_file(*name.rsplit(":", 1))
     if name not in RECIPES:
         raise UsageError(
-            f"no recipe called {name}{_nearest(name, RECIPES)}; acutance train --list names those built in, "
+            f"no recipe called {name}{nearest(name, RECIPES)}; acutance train --list names those built in, "
             "or give my_recipe.py:function"
         )
     return RECIPES[name]()
@@ -154,19 +154,12 @@ def _from_file(file: str, function: str) -> Recipe:
         raise UsageError(f"{file}: cannot be imported ({type(error).__name__}: {error})") from error
     build: Callable[[], Recipe] | None = getattr(module, function, None)
     if build is None:
-        raise UsageError(f"{file}: holds no function {function}{_nearest(function, vars(module))}")
+        raise UsageError(f"{file}: holds no function {function}{nearest(function, vars(module))}")
     try:
         recipe = build()
     except (Exception, SystemExit) as error:
-        from acutance.training.misspelt import meant
-
         what = f"{type(error).__name__}: {error}{meant(error)}"
         raise UsageError(f"{file}:{function}: gives no recipe ({what})") from error
     if not isinstance(recipe, Recipe):
         raise UsageError(f"{file}:{function}: gives {type(recipe).__name__}, not a Recipe")
     return recipe
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, known, 1)
-    return f"; did you mean {near[0]}?" if near else ""

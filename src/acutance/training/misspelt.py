@@ -1,4 +1,4 @@
-"""The field that was meant, when a recipe names one that does not exist."""
+"""What was meant by a name that does not exist: a field, a recipe."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import difflib
 import inspect
 import re
 import sys
+from collections.abc import Iterable
 
 
 def meant(error: BaseException) -> str:
@@ -24,5 +25,10 @@ def meant(error: BaseException) -> str:
     modules = [module for name, module in list(sys.modules.items()) if name.startswith("acutance.")]
     kinds = [vars(module)[found[1]] for module in modules if callable(vars(module).get(found[1]))]
     known = [name for kind in kinds for name in inspect.signature(kind).parameters]
-    near = difflib.get_close_matches(found[2], known, 1)
+    return nearest(found[2], known)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """``; did you mean srgan?``, or empty when nothing known is near."""
+    near = difflib.get_close_matches(name, known, 1)
     return f"; did you mean {near[0]}?" if near else ""
