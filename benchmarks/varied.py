@@ -4,7 +4,7 @@ Usage: python benchmarks/varied.py DATASET [MODEL...]
 DATASET: the packed training photographs, of which those held out are shown; scikit-image's make twenty of them.
 Writes results/varied/MODEL.jpg (bicubic, the model, the original) and results/varied.json. ``grid``: a grey ramp with
 grey noise of so many levels; how far the means of the 4x4 (2x2) places within an input pixel lie apart, in levels.
-``colour``: by how many levels the mean of a crop moves, the mean over the crops and the largest.
+``colour``: by how many levels the mean of a crop's worst channel moves, the mean over the crops and the largest.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def main() -> None:
             hr = modcrop(hr, scale)
             lr = downscale(hr, scale)
             result = upscaler(lr)
-            drift.append(abs((result[inner].astype(float) - hr[inner]).mean()))
+            drift.append(abs((result[inner].astype(float) - hr[inner]).mean((0, 1))).max())
             cells.append(np.concatenate([p[inner] for p in (upscale(lr, scale), result, hr)], 1))
         sheet = [np.concatenate(cells[i : i + COLUMNS], 1) for i in range(0, len(cells), COLUMNS)]
         Image.fromarray(np.concatenate(sheet)).save(RESULTS / "varied" / f"{name}.jpg", quality=88)

@@ -37,6 +37,7 @@ def test_import_show_mix_export_upscale(acutance, home, checkpoint: Path, tmp_pa
     assert "--model tiny-net" in done.stderr
     assert sorted(p.suffix for p in (tmp_path / "mine").iterdir()) == [".graph", ".safetensors"]
     listed = acutance("models", "--json", **home).stdout.splitlines()
+    assert acutance("models", "list", "--json", **home).stdout.splitlines() == listed
     names = {json.loads(line)["name"] for line in listed}
     built_in = {
         "esrgan", "face_srgan", "fidelity", "fidelity_x2", "restore", "restore_x2", "srgan", "srresnet", "texture",

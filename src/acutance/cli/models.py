@@ -30,8 +30,18 @@ overwrite_file = click.option("--overwrite", is_flag=True, help="Replace a file 
 @click.pass_context
 def models(context: click.Context, json: bool) -> None:
     """List the models, show one, import, mix, calibrate and export them."""
-    if context.invoked_subcommand is not None:
-        return
+    if context.invoked_subcommand is None:
+        _list_all(json)
+
+
+@models.command("list", hidden=True)
+@options.json_lines
+def list_(json: bool) -> None:
+    """The same as without a command."""
+    _list_all(json)
+
+
+def _list_all(json: bool) -> None:
     from acutance.models.store import available, models_folder
 
     found = available()

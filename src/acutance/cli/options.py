@@ -21,7 +21,7 @@ class Group(click.Group):
 json_events = click.option("--json", is_flag=True, help="Events as JSON lines on stdout.")
 json_lines = click.option("--json", is_flag=True, help="JSON lines on stdout.")
 engine = click.option("--engine", default="auto", help="auto, cpu or torch.")
-precision = click.option("--precision", default="auto", help="auto, fp32, bf16 or int8 (fastest).")
+precision = click.option("--precision", default="auto", help="auto, fp32, bf16 or int8 (fastest without AMX).")
 
 # What is enlarged or painted, by which model
 pictures = click.argument("inputs", metavar="INPUT...", type=PATH, nargs=-1, required=True, help="Pictures or folders.")

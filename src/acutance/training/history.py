@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from acutance.errors import BadModel
+from acutance.files.weights import sha256
 from acutance.models.model import read_facts
 from acutance.models.store import find
 from acutance.training import checkpoint
 
 KEPT = ("recipe", "data", "seed", "start", "steps", "versions", "commit", "source", "source_sha256", "licence",
-        "trained_on", "before")  # fmt: skip
+        "trained_on", "mixed", "weights_sha256", "before")  # fmt: skip
 
 
 def start_weights(start: Path) -> Path | None:
@@ -24,14 +25,16 @@ def start_weights(start: Path) -> Path | None:
 
 
 def stage(start: Path | None) -> dict[str, Any]:
-    """The receipt of ``start``, a model or a run folder, with that of its own start under ``before``; {} if unknown."""
+    """The receipt of ``start``, a model or a run folder, with the checksum of the file of weights that was read, and
+    the receipt of its own start under ``before``; {} if unknown."""
     weights = start_weights(start) if start else None
     if start is None or weights is None:
         return {}
     try:
+        read = {"weights_sha256": sha256(weights)}
         if not start.is_dir():
-            return _kept(read_facts(weights)["receipt"])
-        facts = json.loads((start / "run.json").read_text())
+            return _kept(read_facts(weights)["receipt"] | read)
+        facts = json.loads((start / "run.json").read_text()) | read
     except (OSError, ValueError, BadModel):  # bare weights, say
         return {}
     return _kept(facts | {"steps": checkpoint.step_of(weights.parent)})

@@ -61,6 +61,15 @@ def compact_gan_finish() -> Recipe:
     )  # fmt: skip
 
 
+def compact_gan_colour() -> Recipe:
+    """``compact_gan_finish`` once more, with a loss for mean colours, and longer."""
+    recipe = _recipe("compact_gan_colour", rounded=True, more=(CHECKERBOARD, COLOUR))
+    schedule = ConstantThenDecay(warmup=100, decay=2000)
+    return replace(
+        recipe, data=noisy(3), schedule=schedule, steps=4000, valid_every=500, after="compact_gan_finish"
+    )  # fmt: skip
+
+
 def noisy(clean: int) -> PairedCrops:
     """Crops of which one gets a camera's noise to ``clean`` that stay as they are."""
     degrade = Mixed(choices=((clean, Bicubic()), (1, Noisy())))

@@ -10,18 +10,24 @@ from torch import nn
 
 from acutance.networks.critics import PatchCritic
 from acutance.networks.face import FaceGenerator
+from acutance.networks.norms import with_fixed_norms
 from acutance.training.data import WholePictures
 from acutance.training.features import OXFORD_VGG19_RAW
 from acutance.training.losses.adversarial import LeastSquaresOnSigmoid
 from acutance.training.losses.perceptual import Perceptual, mse
+from acutance.training.losses.pixel import checkerboard, colour
 from acutance.training.muon import Muon
-from acutance.training.objective import Adversarial, MakeOptimizer
+from acutance.training.objective import Adversarial, MakeOptimizer, Term
 from acutance.training.recipe import ConstantThenDecay, Features, MultiStep, Recipe
 from acutance.training.recipes.optimizers import adam
 
 ADVERSARIAL = 1e-3
 ADAM = adam(2e-4, (0.5, 0.999))
 FAST = partial(Muon, lr=0.003, adam_lr=1e-3)
+# Ours: at the picture their gradients are to that of the features as CHECKERBOARD's and COLOUR's of compact_gan are.
+EVEN: tuple[Term, ...] = (
+    ("checkerboard", 30.0, partial(checkerboard, scale=4)), ("colour", 100.0, partial(colour, side=32)),
+)  # fmt: skip
 FULL: dict[str, Any] = {"channels": 64, "blocks": 16}
 SMALL: dict[str, Any] = {"channels": 16, "blocks": 4}
 
@@ -40,16 +46,27 @@ def face_srgan_small() -> Recipe:
     return replace(recipe, ema=0.99, schedule=ConstantThenDecay(warmup=100, decay=1000))
 
 
+def face_srgan_finish() -> Recipe:
+    """``face_srgan_small`` once more as it will be used, its batch norms fixed, with losses for mean colours and for
+    what repeats with every input pixel (ours)."""
+    recipe = _recipe(
+        "face_srgan_finish", SMALL, batch=1, steps=1500, critic_width=0.5, move=adam(1e-4, (0.9, 0.99)), even=True
+    )
+    schedule = ConstantThenDecay(warmup=50, decay=1000)
+    return replace(recipe, ema=0.99, schedule=schedule, valid_every=500, save_every=250, after="face_srgan_small")
+
+
 def _recipe(
     name: str, arguments: dict[str, Any], *, batch: int, steps: int, critic_width: float = 1.0,
-    move: MakeOptimizer = ADAM,
+    move: MakeOptimizer = ADAM, even: bool = False,
 ) -> Recipe:  # fmt: skip
     def objective(features: nn.Module) -> Adversarial:
         content = Perceptual(features=features, layers=(("relu3_3", 1.0),), distance=mse)
+        generator = FaceGenerator(**arguments)
         return Adversarial(
-            FaceGenerator(**arguments), PatchCritic(width=critic_width), game=LeastSquaresOnSigmoid(),
-            weight=ADVERSARIAL, losses=(("vgg33", 1.0, content),), optimizers=(move, ADAM),
-            critic_first=True, separate=True, fresh=True,
+            with_fixed_norms(generator) if even else generator, PatchCritic(width=critic_width),
+            game=LeastSquaresOnSigmoid(), weight=ADVERSARIAL, losses=(("vgg33", 1.0, content), *(EVEN if even else ())),
+            optimizers=(move, ADAM), critic_first=True, separate=True, fresh=True,
         )  # fmt: skip
 
     return Recipe(
