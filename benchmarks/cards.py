@@ -40,6 +40,10 @@ MEASURED = {
     "unet_srgan": ("quality-unet", ("bicubic", "unet_srgan")),
     "restore": ("quality-damaged", ("bicubic", "fidelity", "realesr-general-x4v3", "restore")),
 }
+LEGEND = (
+    "*PSNR-Y, SSIM-Y and LR-PSNR (the result, reduced again, beside its input): higher is better. LPIPS, NIQE and colour\n"
+    "(by how many levels of 255 the mean of a channel drifts): lower is.*"
+)
 # Held out of training (Unsplash); scikit-image's cat (CC0) and astronaut (NASA, public domain).
 PLACES = (("elementary/Cheng_Feng.jpg", 620, 380), ("chelsea", 148, 64), ("astronaut", 170, 60))
 
@@ -55,7 +59,7 @@ def scores(name: str) -> str:
         if found["method"] in methods:
             cells = [figure(m, from_json(found["mean"][m])) for m in metrics]
             rows.append(f"| {found['set']}, {found['method']} | " + " | ".join(cells) + " |")
-    return "\n".join(rows)
+    return "\n".join([*rows, "", LEGEND])
 
 
 def examples(name: str, photos: Path) -> Image.Image:

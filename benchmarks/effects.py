@@ -1,6 +1,6 @@
 """What a finished run does to a test set: scores beside its starting point and bicubic, and a sheet.
 
-Usage: python benchmarks/effects.py RUN BENCH [--before RUN_OR_MODEL]
+Usage: python benchmarks/effects.py RUN BENCH [--before RUN_OR_MODEL] [--metrics psnr_y ssim_y lpips ...]
        python benchmarks/effects.py RUN DATASET --held-out [--beside MODEL...]
 Writes results/training/NAME.json, .jpg and the log of the run as NAME.jsonl.
 """
@@ -24,12 +24,12 @@ from acutance.pipelines.upscale import Settings, Upscaler
 from acutance.training.pack import Pack
 from acutance.training.sheet import busiest_crops, sheet
 
-METRICS = ("psnr_y", "ssim_y", "lpips")
+USUAL = ("psnr_y", "ssim_y", "lpips")
 
 
 def means(rows: list[dict[str, float]]) -> dict[str, float]:
     """Of every metric, rounded."""
-    return {name: round(sum(row[name] for row in rows) / len(rows), 4) for name in METRICS}
+    return {name: round(sum(row[name] for row in rows) / len(rows), 4) for name in rows[0]}
 
 
 def main() -> None:
@@ -42,6 +42,7 @@ def main() -> None:
         "--held-out", action="store_true", help="the pictures a dataset holds out, degraded as the recipe does"
     )
     parser.add_argument("--beside", nargs="*", default=[], help="other models, on the same pictures")
+    parser.add_argument("--metrics", nargs="+", default=USUAL, help="see acutance evaluate --metrics list")
     given = parser.parse_args()
     facts = json.loads((given.run / "run.json").read_text())
     recipe = find_recipe(facts["recipe"]["name"])
@@ -58,15 +59,16 @@ def main() -> None:
             models[label] = Upscaler(store.load(name), Settings()).array
     scores = {}
     for label, run in models.items():
-        results = [(run(lr), hr) for lr, hr in pairs]
+        results = [(run(lr), hr, lr) for lr, hr in pairs]
         scores[label] = means(
-            [{name: score(name, r, original=hr, scale=scale) for name in METRICS} for r, hr in results]
+            [{name: score(name, r, original=hr, lr=lr, scale=scale) for name in given.metrics} for r, hr, lr in results]
         )
     name = facts["recipe"]["name"]
     folder = RESULTS / "training"
     folder.mkdir(parents=True, exist_ok=True)
     flags = ["--held-out"] * given.held_out + ["--beside", *given.beside] * bool(given.beside)
     flags += ["--before", given.before] if given.before else []
+    flags += ["--metrics", *given.metrics] if given.metrics != USUAL else []
     command = " ".join(["python benchmarks/effects.py", f"runs/{given.run.name}", given.bench.name, *flags])
     result = {"command": command, **receipt(),
               "recipe": name, "steps": facts["steps"], "trained_at": facts["commit"], "pictures": len(pairs),

@@ -2,7 +2,8 @@
 
 Usage: python benchmarks/varied.py DATASET [MODEL...]
 DATASET: the packed training photographs, of which those held out are shown; scikit-image's make twenty of them.
-Writes results/varied/MODEL.jpg (bicubic, the model, the original) and results/varied.json. ``grid``: a grey ramp with
+Writes results/varied/MODEL.jpg (bicubic, the model, the original) and results/varied.json; for models that are named
+results/varied-DATASET.json. ``grid``: a grey ramp with
 grey noise of so many levels; how far the means of the 4x4 (2x2) places within an input pixel lie apart, in levels.
 ``colour``: by how many levels the mean of a crop's worst channel moves, the mean over the crops and the largest.
 """
@@ -73,7 +74,7 @@ def main() -> None:
             "colour": {"mean": round(float(np.mean(drift)), 2), "largest": round(float(np.max(drift)), 2)},
         }
         print(name, rows[name], flush=True)
-    store("varied", {"models": rows})
+    store(f"varied-{Path(sys.argv[1]).name}" if sys.argv[2:] else "varied", {"models": rows})
 
 
 if __name__ == "__main__":
