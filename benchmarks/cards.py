@@ -41,8 +41,8 @@ MEASURED = {
     "restore": ("quality-damaged", ("bicubic", "fidelity", "realesr-general-x4v3", "restore")),
 }
 LEGEND = (
-    "*PSNR-Y, SSIM-Y and LR-PSNR (the result, reduced again, beside its input): higher is better. LPIPS, NIQE and colour\n"
-    "(by how many levels of 255 the mean of a channel drifts): lower is.*"
+    "*PSNR-Y, SSIM-Y and LR-PSNR (the result, reduced again, beside its input): higher is better. LPIPS, NIQE and\n"
+    "colour (by how many levels of 255 the mean of a channel drifts): lower is.*"
 )
 # Held out of training (Unsplash); scikit-image's cat (CC0) and astronaut (NASA, public domain).
 PLACES = (("elementary/Cheng_Feng.jpg", 620, 380), ("chelsea", 148, 64), ("astronaut", 170, 60))

@@ -80,7 +80,7 @@ def main() -> None:
         }
     network.load_state_dict(weights)
     receipt = {key: facts[key] for key in ("recipe", "data", "seed", "start", "versions", "commit")}
-    receipt |= {"before": facts["before"]} if facts.get("before") else {}
+    receipt |= {key: facts[key] for key in ("teacher", "before") if facts.get(key)}
     receipt |= {"steps": facts["steps"], "about": given.about, "trained_on": given.data, "measured": {}}
     if given.calm:
         receipt["mixed"] = f"{given.share:g} of it and {1 - given.share:g} of {given.calm.name}"

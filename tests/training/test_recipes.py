@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
 from acutance.networks import NETWORKS
+from acutance.networks.compact import Compact
+from acutance.networks.ranges import UnitRange
 from acutance.networks.vgg import VGG
 from acutance.training.batch import Batch
 from acutance.training.losses.adversarial import LeastSquaresOnSigmoid, NonSaturating, RelativisticAverage
 from acutance.training.losses.perceptual import Perceptual, srgan_paper
 from acutance.training.losses.pixel import mse
+from acutance.training.losses.taught import Taught
 from acutance.training.objective import Adversarial, conditional
 from acutance.training.recipe import Recipe
 from acutance.training.recipes import RECIPES
@@ -29,8 +33,14 @@ def features(recipe: Recipe) -> nn.Module | None:
     return VGG(kind.configuration, last=recipe.features.last, normalisation=kind.normalisation)
 
 
+def objective_of(recipe: Recipe) -> Any:
+    """With random features and a random teacher, where the recipe wants them."""
+    teacher = (UnitRange(Compact(channels=4, convolutions=1)).requires_grad_(False),) if recipe.taught else ()
+    return recipe.objective(features(recipe), *teacher)
+
+
 def terms(recipe: Recipe) -> dict[str, tuple[float, Callable]]:
-    return {name: (weight, loss) for name, weight, loss in recipe.objective(features(recipe)).losses}  # type: ignore
+    return {name: (weight, loss) for name, weight, loss in objective_of(recipe).losses}
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -39,7 +49,7 @@ def test_a_recipe_is_a_whole_value(name: str) -> None:
     assert recipe.name == name and recipe.network in NETWORKS and recipe.source and recipe.steps > 0
     with torch.device("meta"):
         generator = NETWORKS[recipe.network](**recipe.arguments)
-        objective = recipe.objective(features(recipe))
+        objective = objective_of(recipe)
     assert generator.scale == recipe.data.scale
     made = objective.generator.state_dict()  # type: ignore[attr-defined]
     assert {key: t.shape for key, t in made.items()} == {key: t.shape for key, t in generator.state_dict().items()}
@@ -88,6 +98,19 @@ def test_the_short_srgan_plays_the_papers_game_with_other_features() -> None:
     assert repr(objective.critic) == repr(reference.critic)  # type: ignore[attr-defined]
     assert objective.game == reference.game and objective.weight == 5e-3  # type: ignore[attr-defined]
     assert set(terms(recipe)) == {"l1", "perceptual"} and terms(recipe)["l1"][0] == 0.5  # of a range of 2
+
+
+@pytest.mark.parametrize("name", ["compact_gan_taught", "srgan_taught", "esrgan_taught"])
+def test_taught_recipes_see_the_original_and_the_teacher(name: str) -> None:
+    recipe = RECIPES[name]()
+    found, before = terms(recipe), terms(RECIPES[recipe.after]())
+    loss = found["taught"][1]
+    assert isinstance(loss, Taught) and found["taught"][0] == 1.0 and loss.signed == (name == "srgan_taught")
+    against = {name: weight for name, weight, _ in loss.losses}
+    assert found["perceptual"][0] + against["perceptual"] == before["perceptual"][0] == 1.0
+    range_ = 2 if loss.signed else 1
+    assert found["l1"][0] * range_ + against["l1"] == before["l1"][0] * range_, "as much of the pixel error as before"
+    assert found["colour"][0] == 10.0 and recipe.arguments == RECIPES[recipe.after]().arguments
 
 
 def test_total_variation_only_in_srresnet_vgg22() -> None:
@@ -175,15 +198,14 @@ def test_restoration_sees_a_sharpened_target_and_its_critic_a_plain_one() -> Non
 
 
 @pytest.mark.parametrize(
-    "name", ["siamese_plus", "restore_small", "face_srgan_small", "unet_srgan_small", "esrgan_small"]
+    "name", ["siamese_plus", "restore_small", "face_srgan_finish", "unet_srgan_small", "esrgan_small", "srgan_taught"]
 )
 def test_nothing_is_left_on_another_device(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Shapes alone, on a device without memory: what stayed on the CPU would not fit there."""
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # it knows no such device
     recipe = RECIPES[name]()
-    network = features(recipe)
-    objective = recipe.objective(network and network.to("meta"))
-    objective.to("meta")  # type: ignore[attr-defined]
+    with torch.device("meta"):
+        objective = objective_of(recipe)
     side = next(getattr(recipe.data, key) for key in ("patch", "size", "side") if hasattr(recipe.data, key))
     hr = torch.rand(4, 3, side, side, device="meta")
     lr = torch.rand(4, 3, side // recipe.data.scale, side // recipe.data.scale, device="meta")

@@ -51,6 +51,7 @@ def _need_torch() -> None:
 @click.option("--bench", type=options.PATH, help="A test set (with HR/) to log; it selects nothing.")
 @click.option("--valid", type=options.PATH, help="A dataset to validate on; default: what DATA holds out.")
 @click.option("--features", type=options.PATH, help="Weights of the feature network, for recipes with one.")
+@click.option("--teacher", help="A model to learn from, for recipes that say so: a name, a file or a run folder.")
 @click.option("--device", default="auto", help="auto, cpu or cuda.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, help="Same seed, same run.")
 @options.json_events
@@ -65,6 +66,7 @@ def train(
     bench: Path | None,
     valid: Path | None,
     features: Path | None,
+    teacher: str | None,
     device: str,
     seed: int,
     json: bool,
@@ -79,8 +81,8 @@ def train(
         try:
             model = run(
                 find_recipe(recipe), data=data, out=out, style=style, steps=steps, start=from_, valid=valid,
-                bench=bench, features=features, device=device, seed=seed, on_event=_teller(progress, json),
-                cancelled=lambda: bool(stopped()),
+                bench=bench, features=features, teacher=teacher, device=device, seed=seed,
+                on_event=_teller(progress, json), cancelled=lambda: bool(stopped()),
             )  # fmt: skip
         except Interrupted as error:
             raise Interrupted(str(error), stopped() or 2) from None

@@ -164,5 +164,5 @@ def export_run(
         "recipe": facts["recipe"], "data": data, "pictures": pictures, "seed": facts["seed"],
         "start": facts["start"], "steps": step, "versions": facts["versions"], "commit": facts["commit"],
         "scores": scores,
-    } | ({"before": facts["before"]} if facts.get("before") else {})  # fmt: skip
+    } | {key: facts[key] for key in ("teacher", "before") if facts.get(key)}  # fmt: skip
     return export_model(run, recipe.name, recipe.network, recipe.arguments, copy.deepcopy(average), receipt)

@@ -13,7 +13,7 @@ from acutance.models.store import find
 from acutance.training import checkpoint
 
 KEPT = ("recipe", "data", "seed", "start", "steps", "versions", "commit", "source", "source_sha256", "licence",
-        "trained_on", "mixed", "weights_sha256", "before")  # fmt: skip
+        "trained_on", "mixed", "weights_sha256", "teacher", "before")  # fmt: skip
 
 
 def start_weights(start: Path) -> Path | None:

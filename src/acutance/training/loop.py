@@ -27,6 +27,7 @@ from acutance.training.resume import go_back, resume, save
 from acutance.training.run import device_remark, load_start, open_run
 from acutance.training.step import State, build, check_network, step
 from acutance.training.style_validation import StyleValidation
+from acutance.training.teacher import load_teacher
 from acutance.training.validate import Validation
 
 MAX_BAD_STEPS = 10  # in a row, before a run goes back to its last checkpoint
@@ -44,6 +45,7 @@ def train(
     valid: Path | None = None,
     bench: Path | None = None,
     features: Path | None = None,
+    teacher: str | None = None,
     device: str = "auto",
     seed: int = 0,
     on_event: Event = lambda event: None,
@@ -55,8 +57,8 @@ def train(
     generator it begins with. ``style``: the second dataset, for recipes that carry its look to the first.
     ``valid``: a dataset to validate on instead of the pictures held out of
     ``data``. ``bench``: a test set that is logged and never selects anything. ``features``: the weights
-    of the feature network, where the recipe needs one. Raises ``Interrupted`` after a checkpoint when
-    cancelled.
+    of the feature network, where the recipe needs one; ``teacher``: likewise the model to
+    learn from. Raises ``Interrupted`` after a checkpoint when cancelled.
     """
     steps = steps or recipe.steps
     target = choose_device(device)
@@ -74,12 +76,13 @@ def train(
             find_pairs(bench, recipe.data.scale)
         network = _features(recipe, features, Terms(option="ACUTANCE_WEIGHTS", on_event=on_event, cancelled=cancelled))
         torch.manual_seed(seed)
-        state = build(recipe, network and network.to(target), target)
+        master, master_sha256 = load_teacher(recipe, teacher, target)
+        state = build(recipe, network and network.to(target), target, master)
         check_network(recipe, state.objective.generator)
         if start is not None and not any(checkpoint.damage(c) is None for c in checkpoint.checkpoints(out)):
             load_start(start, state)
         sampler = recipe.data.sampler(pack, seed)
-        run = open_run(out, recipe, state, digest(network), pack.sha256, seed, start)
+        run = open_run(out, recipe, state, digest(network), master_sha256, pack.sha256, seed, start)
         with _claimed(run):
             resume(state, run, recipe, steps, on_event)
             _remark(recipe, state, pack, sampler, start, steps, device_remark(run, recipe, state), on_event)

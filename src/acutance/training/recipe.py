@@ -111,7 +111,8 @@ class Recipe:
     """One training run.
 
     ``network`` and ``arguments`` name the generator (``networks.NETWORKS``); ``objective`` builds the networks and
-    turns, given the feature network that ``features`` asks for (None without one); ``data`` cuts the batches;
+    turns, given the feature network that ``features`` asks for (None without one) and, where ``taught``, also the
+    network to learn from; ``data`` cuts the batches;
     ``steps``: the default length; ``ema``: the decay of the averaged weights that are shipped, 0 for none;
     ``accumulate``: parts a batch is taken apart into; ``clip``: the largest gradient norm, 0 for any; ``mixed``:
     multiply in bf16 or fp16 where that is fast; ``compile``: ``torch.compile`` the networks where that works;
@@ -123,11 +124,12 @@ class Recipe:
     source: str
     network: str
     arguments: dict[str, Any]
-    objective: Callable[[Any], Objective]
+    objective: Callable[..., Objective]
     data: Loader
     schedule: Schedule
     steps: int
     features: Features | None = None
+    taught: bool = False
     ema: float = 0.999
     accumulate: int = 1
     clip: float = 0.0

@@ -20,9 +20,9 @@ from acutance.training.history import stage, start_weights
 from acutance.training.recipe import Recipe
 from acutance.training.step import State
 
-IDENTITY = ("recipe", "features", "data", "seed", "start")
+IDENTITY = ("recipe", "features", "teacher", "data", "seed", "start")
 NOT_COMPUTED = {
-    "objective", "source", "steps", "valid_every", "save_every", "keep_best", "keep_every", "after", "compile"
+    "objective", "source", "steps", "valid_every", "save_every", "keep_best", "keep_every", "after", "compile", "taught"
 }  # fmt: skip
 HOW = {"params", "foreach", "fused"}  # of an optimizer: what it moves, and ways that lead to the same numbers
 SHOWN = 4  # differences
@@ -30,12 +30,13 @@ COUNTER = "num_batches_tracked"
 
 
 def open_run(
-    out: Path, recipe: Recipe, state: State, features_sha256: str, data_sha256: str, seed: int, start: Path | None
-) -> Path:
+    out: Path, recipe: Recipe, state: State, features_sha256: str, teacher_sha256: str, data_sha256: str, seed: int,
+    start: Path | None,
+) -> Path:  # fmt: skip
     """Create ``out/run.json``, or check that the run already there is the same one."""
     facts: dict[str, Any] = {
-        "recipe": describe(recipe, state), "features": features_sha256, "data": data_sha256,
-        "seed": seed, "start": str(start or ""),
+        "recipe": describe(recipe, state), "features": features_sha256, "teacher": teacher_sha256,
+        "data": data_sha256, "seed": seed, "start": str(start or ""),
         "versions": machine.versions(("acutance", "torch", "numpy")),
         "commit": machine.commit(), "machine": machine.processor(), "device": device_name(recipe, state),
     }  # fmt: skip
@@ -48,7 +49,7 @@ def open_run(
         before = json.loads(path.read_text())
     except ValueError as error:
         raise UsageError(f"{path}: is damaged, so nobody knows which run this is; choose another --out") from error
-    _brought_up(before.get("recipe", {}))
+    _brought_up(before)
     different = [line for key in IDENTITY for line in differences(key, before.get(key), facts[key])]
     if different:
         more = f"; and {len(different) - SHOWN} more" if len(different) > SHOWN else ""
@@ -56,8 +57,10 @@ def open_run(
     return out
 
 
-def _brought_up(noted: dict[str, Any]) -> None:
-    """A recipe that an earlier version noted, as ``describe`` does it now."""
+def _brought_up(facts: dict[str, Any]) -> None:
+    """What an earlier version noted of a run, as it is noted now."""
+    facts.setdefault("teacher", "")
+    noted = facts.get("recipe", {})
     for key in NOT_COMPUTED & set(noted) - {"objective"}:
         del noted[key]
     if "bf16" in noted:

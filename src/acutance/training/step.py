@@ -46,10 +46,10 @@ class State:
     scores: dict[str, float] = field(default_factory=dict)
 
 
-def build(recipe: Recipe, features: nn.Module | None, device: torch.device) -> State:
+def build(recipe: Recipe, features: nn.Module | None, device: torch.device, teacher: nn.Module | None = None) -> State:
     """The networks and optimizers of a recipe before the first step. Raises ``UsageError``."""
     try:
-        objective = recipe.objective(features)
+        objective = recipe.objective(features, teacher) if recipe.taught else recipe.objective(features)
         generator = objective.generator
     except Exception as error:
         if isinstance(error, AcutanceError):

@@ -17,6 +17,7 @@ from acutance.training.features import OXFORD_VGG19
 from acutance.training.losses.adversarial import RelativisticAverage
 from acutance.training.losses.perceptual import Perceptual
 from acutance.training.losses.pixel import checkerboard, colour, l1
+from acutance.training.losses.taught import Taught
 from acutance.training.objective import Adversarial, Term
 from acutance.training.recipe import ConstantThenDecay, Features, Recipe
 from acutance.training.recipes.compact import ARGUMENTS
@@ -61,13 +62,26 @@ def compact_gan_finish() -> Recipe:
     )  # fmt: skip
 
 
-def compact_gan_colour() -> Recipe:
-    """``compact_gan_finish`` once more, with a loss for mean colours, and longer."""
-    recipe = _recipe("compact_gan_colour", rounded=True, more=(CHECKERBOARD, COLOUR))
+def compact_gan_taught() -> Recipe:
+    """``compact_gan_finish`` once more, learning also from what a larger model draws, such as ESRGAN's, and with a loss
+    for mean colours."""
+
+    def objective(features: nn.Module, teacher: nn.Module) -> Adversarial:
+        content = Perceptual(features=features, layers=LAYERS)
+        losses = (("l1", 0.5, l1), *taught(teacher, content), CHECKERBOARD, COLOUR)
+        return _objective(losses, rounded=True)
+
     schedule = ConstantThenDecay(warmup=100, decay=2000)
     return replace(
-        recipe, data=noisy(3), schedule=schedule, steps=4000, valid_every=500, after="compact_gan_finish"
+        compact_gan_finish(), name="compact_gan_taught", objective=objective, taught=True, schedule=schedule,
+        steps=4000, after="compact_gan_finish",
     )  # fmt: skip
+
+
+def taught(teacher: nn.Module, content: Perceptual, pixel: float = 0.5) -> tuple[Term, Term]:
+    """Three tenths of the features of the original, the rest and ``pixel`` of the pixel error against the teacher."""
+    losses = (("l1", pixel, l1), ("perceptual", 0.7, replace(content, signed=False)))
+    return ("perceptual", 0.3, content), ("taught", 1.0, Taught(teacher=teacher, losses=losses, signed=content.signed))
 
 
 def noisy(clean: int) -> PairedCrops:
@@ -78,15 +92,19 @@ def noisy(clean: int) -> PairedCrops:
 
 def _recipe(name: str, *, rounded: bool, more: tuple[Term, ...] = ()) -> Recipe:
     def objective(features: nn.Module) -> Adversarial:
-        return Adversarial(
-            Compact(**ARGUMENTS), UNetCritic(features=32), game=RelativisticAverage(), weight=0.1,
-            losses=(("l1", 1.0, l1), ("perceptual", 1.0, Perceptual(features=features, layers=LAYERS)), *more),
-            optimizers=(adam(2e-4, (0.9, 0.99)), adam(2e-4, (0.9, 0.99))), rounded=rounded,
-        )  # fmt: skip
+        content = Perceptual(features=features, layers=LAYERS)
+        return _objective((("l1", 1.0, l1), ("perceptual", 1.0, content), *more), rounded=rounded)
 
     return Recipe(
         name=name, source="losses: Wang et al. 2018 and 2021; sizes and rates ours", network="compact",
         arguments=ARGUMENTS, objective=objective, features=Features(kind=OXFORD_VGG19, last="conv3_4"),
         data=PairedCrops(scale=4, patch=96, batch=4, candidates=3), keep_best=False, after="compact",
         schedule=ConstantThenDecay(warmup=100, decay=1500), steps=3000, valid_every=1000, save_every=500,
+    )  # fmt: skip
+
+
+def _objective(losses: tuple[Term, ...], *, rounded: bool) -> Adversarial:
+    return Adversarial(
+        Compact(**ARGUMENTS), UNetCritic(features=32), game=RelativisticAverage(), weight=0.1, losses=losses,
+        optimizers=(adam(2e-4, (0.9, 0.99)), adam(2e-4, (0.9, 0.99))), rounded=rounded,
     )  # fmt: skip

@@ -22,7 +22,7 @@ from acutance.training.losses.pixel import l1
 from acutance.training.muon import Muon, is_inside
 from acutance.training.objective import Adversarial, Regression, Term
 from acutance.training.recipe import ConstantThenDecay, Features, MultiStep, Recipe
-from acutance.training.recipes.compact_gan import CHECKERBOARD, COLOUR, LAYERS, noisy
+from acutance.training.recipes.compact_gan import CHECKERBOARD, COLOUR, LAYERS, noisy, taught
 from acutance.training.recipes.optimizers import adam
 
 SOURCE = "Wang et al. 2018, arXiv 1809.00219; reference code of 2018"
@@ -136,10 +136,28 @@ def esrgan_finish() -> Recipe:
     )  # fmt: skip
 
 
+def esrgan_taught() -> Recipe:
+    """``esrgan_finish`` once more, learning also from what a larger model draws, such as the whole ESRGAN."""
+
+    def objective(features: nn.Module, teacher: nn.Module) -> Adversarial:
+        content = Perceptual(features=features, layers=LAYERS)
+        return _with(("l1", 0.25, l1), *taught(teacher, content, pixel=0.25), CHECKERBOARD, COLOUR)
+
+    return replace(
+        esrgan_finish(), name="esrgan_taught", objective=objective, taught=True, steps=2000,
+        schedule=ConstantThenDecay(warmup=50, decay=1000), after="esrgan_finish",
+    )  # fmt: skip
+
+
 def _short(*more: Term) -> Callable[[nn.Module], Adversarial]:
-    return lambda network: Adversarial(
-        RRDBNet(**SIX), VGGCritic(size=96), game=RelativisticAverage(halved=True), weight=ADVERSARIAL,
-        losses=(("l1", 0.5, l1), ("perceptual", 1.0, Perceptual(features=network, layers=LAYERS)), *more),
+    return lambda network: _with(
+        ("l1", 0.5, l1), ("perceptual", 1.0, Perceptual(features=network, layers=LAYERS)), *more
+    )  # fmt: skip
+
+
+def _with(*losses: Term) -> Adversarial:
+    return Adversarial(
+        RRDBNet(**SIX), VGGCritic(size=96), game=RelativisticAverage(halved=True), weight=ADVERSARIAL, losses=losses,
         optimizers=(adam(2e-4, (0.9, 0.99)), adam(1e-4)),
     )  # fmt: skip
 
