@@ -1,7 +1,7 @@
-"""Make a test set of damaged pictures: python benchmarks/damaged.py BENCH OUT [--chain film] [--scale 2]
+"""Make a test set of damaged pictures: python benchmarks/damaged.py BENCH OUT [--chain film] [--scale 2] [--seed 1]
 
 The originals of BENCH go to OUT/HR, cropped to whole multiples of the scale (4); OUT/LRx4 holds what a chain like
-the one ``restore`` was trained against makes of them, picture number n with the random numbers of (SEED, n). OUT is
+the one ``restore`` was trained against makes of them, picture number n with the random numbers of (seed, n). OUT is
 then a test set for acutance evaluate --bench OUT.
 """
 
@@ -27,10 +27,10 @@ MIXED = Mixed(choices=((0.6, RealESRGAN()), (0.4, Film())))
 CHAINS: dict[str, Degradation] = {"mixed": MIXED, "realesrgan": RealESRGAN(), "film": Film()}
 
 
-def damaged(hr: np.ndarray, chain: Degradation, number: int, scale: int = 4) -> np.ndarray:
+def damaged(hr: np.ndarray, chain: Degradation, number: int, scale: int = 4, seed: int = SEED) -> np.ndarray:
     """The damaged small picture of ``hr``, uint8 ``(H / scale, W / scale, 3)``."""
     wide = padded(hr, 0, 0, (hr.shape[0], hr.shape[1]), chain.margin(scale))
-    lr = chain(as_levels([wide], torch.device("cpu")), [generator(SEED, number)], scale)[0]
+    lr = chain(as_levels([wide], torch.device("cpu")), [generator(seed, number)], scale)[0]
     return (lr * 255).round().byte().permute(1, 2, 0).numpy()
 
 
@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--chain", choices=sorted(CHAINS), default="mixed")
     parser.add_argument("--scale", type=int, choices=(2, 4), default=4)
+    parser.add_argument("--seed", type=int, default=SEED)
     given = parser.parse_args()
     small = f"LRx{given.scale}"
     for folder in ("HR", small):
@@ -48,7 +49,9 @@ def main() -> None:
     for number, (path, _) in enumerate(find_pairs(given.bench, given.scale)):
         hr = modcrop(read_rgb8(path), given.scale)
         write_png(given.out / "HR" / f"{path.stem}.png", hr)
-        write_png(given.out / small / f"{path.stem}.png", damaged(hr, CHAINS[given.chain], number, given.scale))
+        write_png(
+            given.out / small / f"{path.stem}.png", damaged(hr, CHAINS[given.chain], number, given.scale, given.seed)
+        )
 
 
 if __name__ == "__main__":

@@ -487,6 +487,16 @@ def test_evaluate(acutance, tmp_path: Path, photo: np.ndarray) -> None:
     one_line(wrong, 2, "--scale 2: srresnet enlarges 4 times")
 
 
+def test_many_notes_are_counted_not_listed(acutance, small_photo: np.ndarray, tmp_path: Path) -> None:
+    for number in range(8):
+        for folder, picture in (("set", small_photo[:60, :80]), ("theirs", small_photo[:61, :80])):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            pyvips.Image.new_from_array(picture).write_to_file(str(tmp_path / folder / f"{number}.png"))
+    done = acutance("evaluate", "--bench", "set", "--images", "theirs", "--scale", 4, "--metrics", "colour")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("both cut to fit") == 5 and "and 3 more notes on theirs, set" in done.stderr
+
+
 def test_two_models_of_one_name_are_told_apart_by_their_files(acutance, tmp_path: Path, photo: np.ndarray) -> None:
     pyvips.Image.new_from_array(photo[:80, :80]).write_to_file(str(tmp_path / "a.png"))
     for name in ("first", "second"):

@@ -196,6 +196,9 @@ def _list_metrics(json: bool) -> None:
             print(f"{name:14} {metric.better:6} is better  {metric.about}")
 
 
+SHOWN_NOTES = 5  # of one method on one set
+
+
 class _View:
     """Progress, a table, or JSON lines."""
 
@@ -204,7 +207,7 @@ class _View:
 
         self.json, self.per_image, self.metrics = json, per_image, metrics
         self.progress, self.begin = console.Progress(), time.monotonic()
-        self.rows: dict[str, list[dict[str, Any]]] = {}
+        self.notes = 0
         if not json:
             labels = "".join(f" {METRICS[name].title:>10}" for name in metrics)
             print(f"{'method':18} {'set':10} {'images':>6}{labels}")
@@ -216,10 +219,17 @@ class _View:
             share, spent = event["done"] / event["total"], time.monotonic() - self.begin
             self.progress.show(share, f"{event['set']} {event['method']} {event['image']}", spent / share - spent)
             for note in event["notes"]:
-                self.progress.clear()
-                console.say(f"  note: {event['method']}, {event['image']}: {note}")
+                self.notes += 1
+                if self.notes <= SHOWN_NOTES:
+                    self.progress.clear()
+                    console.say(f"  note: {event['method']}, {event['image']}: {note}")
             return
         self.progress.clear()
+        if self.notes > SHOWN_NOTES:
+            console.say(
+                f"  and {self.notes - SHOWN_NOTES} more notes on {event['method']}, {event['set']}; --json has all"
+            )
+        self.notes = 0
         if self.json:
             return
         print(f"{event['method'][:18]:18} {event['set'][:10]:10} {event['images']:>6}{self._columns(event['mean'])}")
