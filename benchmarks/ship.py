@@ -91,7 +91,9 @@ def main() -> None:
         receipt["measured"] = stored_scores(given.name, json.loads(given.scores.read_text()))
     if given.bench:
         benches = [given.bench / name for name in SETS]
-        for result in evaluate([method_of(model, Settings())], benches, model.geometry.scale, list(metrics.values())):
+        for result in evaluate(
+            [method_of(model, Settings(precision="fp32"))], benches, model.geometry.scale, list(metrics.values())
+        ):
             for label, metric in metrics.items():
                 receipt["measured"][f"{result.set} {label}"] = round(result.mean(metric) or 0, 4)
     path = export_model(BUILTIN, given.name, recipe.network, recipe.arguments, network, receipt)
