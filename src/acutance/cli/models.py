@@ -130,12 +130,24 @@ def _stages(receipt: dict[str, Any]) -> list[tuple[str, str]]:
     rows = []
     while "steps" in receipt:
         recipe, commit = receipt.get("recipe", {}), receipt.get("commit")
-        start = f", started from {receipt['start']}" if receipt.get("start") else ""
+        before = receipt.get("before", {})
+        start = (
+            f", started from {receipt['start']}{_checksum(before.get('weights_sha256'))}"
+            if receipt.get("start")
+            else ""
+        )
         made = f" at commit {commit}" if commit else ""
-        text = f"{receipt['steps']:,} steps of {recipe.get('name', 'a recipe')}{made}{start}"
+        teacher = f", with a teacher{_checksum(receipt['teacher'])}" if receipt.get("teacher") else ""
+        mixed = f"; mixed, {receipt['mixed']}" if rows and receipt.get("mixed") else ""
+        text = f"{receipt['steps']:,} steps of {recipe.get('name', 'a recipe')}{made}{start}{teacher}{mixed}"
         rows.append(("before that" if rows else "trained", text))
-        receipt = receipt.get("before", {})
+        receipt = before
     return rows
+
+
+def _checksum(sha256: str | None) -> str:
+    """For behind a name."""
+    return f" (SHA-256 {sha256[:16]}...)" if sha256 else ""
 
 
 def _described(model: Model) -> list[tuple[str, str]]:
