@@ -31,12 +31,12 @@ SIDE = 144
 # Where a model was measured, and beside what
 MEASURED = {
     "fidelity": ("quality", ("bicubic", "fidelity")),
-    "texture": ("quality", ("bicubic", "texture")),
+    "texture": ("quality", ("bicubic", "texture", "ESRGAN")),
     "fidelity_x2": ("quality-x2", ("bicubic", "fidelity_x2")),
     "restore_x2": ("quality-damaged-x2", ("bicubic", "fidelity_x2", "restore_x2")),
     "srresnet": ("quality", ("bicubic", "fidelity", "srresnet")),
     "srgan": ("quality", ("bicubic", "texture", "srresnet", "srgan")),
-    "esrgan": ("quality", ("bicubic", "texture", "srgan", "esrgan")),
+    "esrgan": ("quality", ("bicubic", "texture", "srgan", "esrgan", "ESRGAN")),
     "unet_srgan": ("quality-unet", ("bicubic", "unet_srgan")),
     "restore": ("quality-damaged", ("bicubic", "fidelity", "realesr-general-x4v3", "restore")),
 }
