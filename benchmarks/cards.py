@@ -38,7 +38,7 @@ MEASURED = {
     "srgan": ("quality", ("bicubic", "texture", "srresnet", "srgan")),
     "esrgan": ("quality", ("bicubic", "texture", "srgan", "esrgan", "ESRGAN")),
     "unet_srgan": ("quality-unet", ("bicubic", "unet_srgan")),
-    "restore": ("quality-damaged", ("bicubic", "fidelity", "realesr-general-x4v3", "restore")),
+    "restore": ("quality-damaged", ("bicubic", "fidelity", "realesr-general-x4v3", "RealESRGAN_x4plus", "restore")),
 }
 LEGEND = (
     "*PSNR-Y, SSIM-Y and LR-PSNR (the result, reduced again, beside its input): higher is better. LPIPS, NIQE and\n"

@@ -22,7 +22,7 @@ def test_a_lower_room_never_imports_a_higher_one() -> None:
 
 def test_the_readmes_tree_names_every_file() -> None:
     text = (ROOT / "README.md").read_text()
-    tree = text[text.index("src/acutance/") :].split("```")[0]
+    tree = text[text.index("\nsrc/acutance/") :].split("```")[0]
     named, room = set(), ""
     for indent, name in re.findall(r"^( +)([\w/]+(?:\.py|/)) ", tree, re.M):
         if name.endswith("/"):
