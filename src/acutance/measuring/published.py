@@ -94,7 +94,8 @@ GUIDES: Mapping[str, tuple[tuple[str, float], ...]] = {
 
 _ESRGAN = "ESRGAN, public weights"
 POINTS: Mapping[str, tuple[tuple[str, Mapping[str, float]], ...]] = {
-    "Set5": ((_ESRGAN, {"psnr_y": 30.45, "lpips": 0.0634, "niqe": 5.258}),),
-    "Set14": ((_ESRGAN, {"psnr_y": 26.29, "lpips": 0.1006, "niqe": 3.861}),),
+    "Set5": ((_ESRGAN, {"psnr_y": 30.46, "lpips": 0.0632, "niqe": 5.220}),),
+    "Set14": ((_ESRGAN, {"psnr_y": 26.30, "lpips": 0.1004, "niqe": 3.873}),),
+    "BSD100": ((_ESRGAN, {"psnr_y": 25.31, "lpips": 0.1042, "niqe": 3.650}),),
 }
-"""Public weights, measured by ``acutance evaluate`` (benchmarks/results/anchors.json): points in a plot."""
+"""Public weights, measured by ``acutance evaluate`` (benchmarks/results/quality.json): points in a plot."""
