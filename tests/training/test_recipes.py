@@ -110,7 +110,8 @@ def test_taught_recipes_see_the_original_and_the_teacher(name: str) -> None:
     assert found["perceptual"][0] + against["perceptual"] == before["perceptual"][0] == 1.0
     range_ = 2 if loss.signed else 1
     assert found["l1"][0] * range_ + against["l1"] == before["l1"][0] * range_, "as much of the pixel error as before"
-    assert found["colour"][0] == (2.0 if loss.signed else 10.0) and recipe.arguments == RECIPES[recipe.after]().arguments
+    assert found["colour"][0] == (2.0 if loss.signed else 10.0)
+    assert recipe.arguments == RECIPES[recipe.after]().arguments
 
 
 def test_total_variation_only_in_srresnet_vgg22() -> None:
