@@ -223,19 +223,19 @@ def _content(losses: tuple[Term, ...], fake: Tensor, target: Tensor) -> dict[str
 
 
 def _described(losses: tuple[Term, ...]) -> list[list[Any]]:
-    return [[name, weight, _name(loss)] for name, weight, loss in losses]
+    return [[name, weight, loss_name(loss)] for name, weight, loss in losses]
 
 
-def _name(loss: Any) -> str:
+def loss_name(loss: Any) -> str:
     """A loss as the same text in every process.
 
     >>> from functools import partial
-    >>> _name(partial(round, ndigits=2)), _name(round)
+    >>> loss_name(partial(round, ndigits=2)), loss_name(round)
     ('round(ndigits=2)', 'round')
     """
     if isinstance(loss, partial):
         given = [*map(repr, loss.args), *(f"{key}={value!r}" for key, value in loss.keywords.items())]
-        return f"{_name(loss.func)}({', '.join(given)})"
+        return f"{loss_name(loss.func)}({', '.join(given)})"
     return getattr(loss, "__name__", None) or repr(loss)
 
 

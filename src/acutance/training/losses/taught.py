@@ -7,8 +7,6 @@ of them, always the same one for the same picture, and that can be learned.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +14,7 @@ from torch import Tensor, nn
 
 from acutance.degrade.bicubic import downscale_valid, margin
 from acutance.networks.ranges import to_unit
-from acutance.training.objective import Term
+from acutance.training.objective import Term, loss_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +33,7 @@ class Taught:
 
     def __repr__(self) -> str:
         """What is computed, the same text in every process."""
-        losses = ", ".join(f"{weight:g} {name} {_name(loss)}" for name, weight, loss in self.losses)
+        losses = ", ".join(f"{weight:g} {name} {loss_name(loss)}" for name, weight, loss in self.losses)
         return f"Taught({losses}, scale={self.scale}, signed={self.signed})"
 
     def __call__(self, prediction: Tensor, target: Tensor) -> Tensor:
@@ -53,7 +51,3 @@ class Taught:
             small = downscale_valid(levels, self.scale) / 255
         weight = next(self.teacher.parameters())
         return self.teacher(small.to(weight.dtype, memory_format=torch.channels_last)).float().clamp(0, 1).contiguous()
-
-
-def _name(loss: Any) -> str:
-    return getattr(loss.func if isinstance(loss, partial) else loss, "__name__", None) or repr(loss)
