@@ -100,12 +100,13 @@ def test_the_short_srgan_plays_the_papers_game_with_other_features() -> None:
     assert set(terms(recipe)) == {"l1", "perceptual"} and terms(recipe)["l1"][0] == 0.5  # of a range of 2
 
 
-@pytest.mark.parametrize("name", ["compact_gan_taught", "srgan_taught", "esrgan_taught"])
+@pytest.mark.parametrize("name", [name for name in RECIPES if name.endswith("_taught")])
 def test_taught_recipes_see_the_original_and_the_teacher(name: str) -> None:
     recipe = RECIPES[name]()
     found, before = terms(recipe), terms(RECIPES[recipe.after]())
-    loss = found["taught"][1]
-    assert isinstance(loss, Taught) and found["taught"][0] == 1.0 and loss.signed == (name == "srgan_taught")
+    loss = objective_of(recipe).taught
+    assert isinstance(loss, Taught) and loss.signed == (name == "srgan_taught") and loss.scale == recipe.taught == 4
+    assert loss.restores == name.startswith("restore") == (getattr(recipe.data, "seen", None) is not None)
     against = {name: weight for name, weight, _ in loss.losses}
     assert found["perceptual"][0] + against["perceptual"] == before["perceptual"][0] == 1.0
     range_ = 2 if loss.signed else 1

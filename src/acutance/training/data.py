@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
@@ -86,10 +87,10 @@ def generator(seed: int, index: int) -> np.random.Generator:
 class PairedCrops:
     """Crops without resizing, turned and flipped. ``patch``: high-resolution pixels; ``candidates``: random
     crops drawn for each sample, of which the most detailed is used (many crops of photographs are nearly
-    flat); ``degrade``: how the low-resolution picture is made, None: read from the dataset; ``turn``: also
-    rotate by 90 degrees; ``sharpen``: content losses compare with a sharpened original (Real-ESRGAN);
-    ``sizes``: whole factors by which an original is reduced first, one drawn for each sample: reduced
-    photographs hold more detail to a pixel.
+    flat); ``degrade``: how the low-resolution picture is made, None: read from the dataset; ``seen``: how it is made
+    for a teacher, from the same random numbers, None: it is the same picture; ``turn``: also rotate by 90 degrees;
+    ``sharpen``: content losses compare with a sharpened original (Real-ESRGAN); ``sizes``: whole factors by which an
+    original is reduced first, one drawn for each sample: reduced photographs hold more detail to a pixel.
     """
 
     scale: int = 4
@@ -97,6 +98,7 @@ class PairedCrops:
     batch: int = 16
     candidates: int = 1
     degrade: Degradation | None = BICUBIC
+    seen: Degradation | None = None
     turn: bool = True
     sharpen: bool = False
     sizes: tuple[int, ...] = (1,)
@@ -110,10 +112,15 @@ class PairedCrops:
             raise ValueError(f"sizes={self.sizes!r}: whole numbers, at least 1")
         if self.degrade is None and self.sizes != (1,):
             raise ValueError(f"sizes={self.sizes!r}: ready-made partners have one size")
+        if self.seen and (self.degrade is None or self.seen.margin(self.scale) > self.degrade.margin(self.scale)):
+            raise ValueError(
+                f"seen={self.seen!r}: needs more of the picture around a crop than degrade={self.degrade!r}"
+            )
 
     def __repr__(self) -> str:
-        """Part of a run's identity, so ``sizes`` is named only where it is used: earlier versions had none."""
-        shown = [f for f in fields(self) if f.name != "sizes" or self.sizes != (1,)]
+        """Part of a run's identity, so ``sizes`` and ``seen`` are named only where used: earlier versions had none."""
+        unused = {"sizes": self.sizes == (1,), "seen": self.seen is None}
+        shown = [f for f in fields(self) if not unused.get(f.name)]
         return f"PairedCrops({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in shown)})"
 
     def fitted(self, pack: Pack) -> PairedCrops:
@@ -204,9 +211,14 @@ class CropSampler:
         sharp = trim(unsharp(wide), m) / 255 if self.crops.sharpen else None
         if self.crops.degrade is None:
             lr = as_levels([s.lr for s in samples if s.lr is not None], device) / 255
-        else:
-            lr = self.crops.degrade(wide, [s.random for s in samples], self.crops.scale)
-        return Batch(lr=lr, hr=hr, sharp=sharp)
+            return Batch(lr=lr, hr=hr, sharp=sharp)
+        randoms, scale = [s.random for s in samples], self.crops.scale
+        again = copy.deepcopy(randoms)
+        lr = self.crops.degrade(wide, randoms, scale)
+        if self.crops.seen is None:
+            return Batch(lr=lr, hr=hr, sharp=sharp)
+        around = m - self.crops.seen.margin(scale)
+        return Batch(lr=lr, hr=hr, sharp=sharp, seen=self.crops.seen(trim(wide, around), again, scale))
 
 
 @dataclass(frozen=True, kw_only=True)

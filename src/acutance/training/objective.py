@@ -22,6 +22,7 @@ from acutance.training.parallel import gather
 Loss = Callable[[Tensor, Tensor], Tensor]
 Term = tuple[str, float, Loss]
 MakeOptimizer = Callable[[list[nn.Parameter]], Optimizer]
+Lesson = Callable[[Tensor, Batch], Tensor]
 Judge = Callable[[nn.Module, Tensor, Batch], Tensor]
 ROUNDED = {"rounded": "half of each batch"}
 
@@ -82,17 +83,24 @@ class Objective(Protocol):
 class Regression(nn.Module):
     """One turn: the generator approaches the target under weighted losses, in its own output range.
 
+    ``taught``: and what a teacher draws, a ``losses.taught.Taught``;
     ``rounded``: one half of each batch is computed in 8 bits, so that one set of weights serves both.
     """
 
     global_terms = False
 
     def __init__(
-        self, generator: nn.Module, *, losses: tuple[Term, ...], optimizer: MakeOptimizer, rounded: bool = False
+        self,
+        generator: nn.Module,
+        *,
+        losses: tuple[Term, ...],
+        optimizer: MakeOptimizer,
+        taught: Lesson | None = None,
+        rounded: bool = False,
     ) -> None:
         super().__init__()
         self.generator = generator
-        self.losses = losses
+        self.losses, self.taught = losses, taught
         self.rounded = rounded
         self.optimizers = {"generator": optimizer}
         self.turns = (Turn(name="generator", network="generator", loss=self.generator_loss),)
@@ -100,11 +108,12 @@ class Regression(nn.Module):
     def generator_loss(self, batch: Batch) -> Losses:
         """Every loss by name, weighted."""
         fake = _generate(self.generator, batch, self.rounded)
-        return Losses(_content(self.losses, fake, as_output(self.generator, batch.hr)))
+        terms = _content(self.losses, fake, as_output(self.generator, batch.hr))
+        return Losses(terms | _lesson(self.taught, fake, batch))
 
     def describe(self) -> dict[str, Any]:
         """See ``Objective``."""
-        return {"losses": _described(self.losses)} | (ROUNDED if self.rounded else {})
+        return {"losses": _described(self.losses)} | _also(self.taught, self.rounded)
 
 
 def plain(critic: nn.Module, image: Tensor, batch: Batch) -> Tensor:
@@ -125,7 +134,7 @@ class Adversarial(nn.Module):
     steps of the same optimizer (conditional SRGAN, steps 1 and 2). ``critic_first``: the order;
     ``fresh``: the generator's turn draws another batch. ``judge``: how the critic is asked.
     Content losses, not the critic, see the sharpened target where the batch has one.
-    ``rounded``: as in ``Regression``.
+    ``taught``, ``rounded``: as in ``Regression``.
 
     In a critic's turn that follows the generator's on the same batch the generator's picture is used
     again, as the reference implementations do.
@@ -139,6 +148,7 @@ class Adversarial(nn.Module):
         game: Game,
         weight: float,
         losses: tuple[Term, ...] = (),
+        taught: Lesson | None = None,
         optimizers: tuple[MakeOptimizer, MakeOptimizer],
         judge: Judge = plain,
         critic_first: bool = False,
@@ -147,7 +157,7 @@ class Adversarial(nn.Module):
         rounded: bool = False,
     ) -> None:
         super().__init__()
-        self.generator, self.critic, self.rounded = generator, critic, rounded
+        self.generator, self.critic, self.taught, self.rounded = generator, critic, taught, rounded
         self.game, self.weight, self.losses, self.judge = game, weight, losses, judge
         self.optimizers = {"generator": optimizers[0], "critic": optimizers[1]}
         self.global_terms = game.relative
@@ -169,7 +179,7 @@ class Adversarial(nn.Module):
         real = as_output(self.generator, batch.hr)
         target = real if batch.sharp is None else as_output(self.generator, batch.sharp)
         batch.memo["fake"] = fake.detach()
-        terms = _content(self.losses, fake, target)
+        terms = _content(self.losses, fake, target) | _lesson(self.taught, fake, batch)
         fake_logits = gather(self.judge(self.critic, fake, batch).float())
         with torch.no_grad():
             real_logits = gather(self.judge(self.critic, real, batch).float()) if self.game.relative else fake_logits
@@ -204,7 +214,7 @@ class Adversarial(nn.Module):
             "losses": _described(self.losses), "game": repr(self.game), "weight": self.weight,
             "critic": hashlib.sha256(repr(self.critic).encode()).hexdigest()[:16], "judge": self.judge.__name__,
             "turns": [f"{turn.name}{' fresh' * turn.fresh}" for turn in self.turns],
-        } | (ROUNDED if self.rounded else {})  # fmt: skip
+        } | _also(self.taught, self.rounded)  # fmt: skip
 
 
 def _generate(generator: nn.Module, batch: Batch, rounded: bool) -> Tensor:
@@ -220,6 +230,14 @@ def _generate(generator: nn.Module, batch: Batch, rounded: bool) -> Tensor:
 
 def _content(losses: tuple[Term, ...], fake: Tensor, target: Tensor) -> dict[str, Tensor]:
     return {name: weight * loss(fake, target) for name, weight, loss in losses}
+
+
+def _lesson(taught: Lesson | None, fake: Tensor, batch: Batch) -> dict[str, Tensor]:
+    return {"taught": taught(fake, batch)} if taught else {}
+
+
+def _also(taught: Lesson | None, rounded: bool) -> dict[str, Any]:
+    return ({"taught": repr(taught)} if taught else {}) | (ROUNDED if rounded else {})
 
 
 def _described(losses: tuple[Term, ...]) -> list[list[Any]]:

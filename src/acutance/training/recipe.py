@@ -111,8 +111,8 @@ class Recipe:
     """One training run.
 
     ``network`` and ``arguments`` name the generator (``networks.NETWORKS``); ``objective`` builds the networks and
-    turns, given the feature network that ``features`` asks for (None without one) and, where ``taught``, also the
-    network to learn from; ``data`` cuts the batches;
+    turns, given the feature network that ``features`` asks for (None without one) and, where ``taught``, also a
+    network to learn from that enlarges so many times; ``data`` cuts the batches;
     ``steps``: the default length; ``ema``: the decay of the averaged weights that are shipped, 0 for none;
     ``accumulate``: parts a batch is taken apart into; ``clip``: the largest gradient norm, 0 for any; ``mixed``:
     multiply in bf16 or fp16 where that is fast; ``compile``: ``torch.compile`` the networks where that works;
@@ -129,7 +129,7 @@ class Recipe:
     schedule: Schedule
     steps: int
     features: Features | None = None
-    taught: bool = False
+    taught: int = 0
     ema: float = 0.999
     accumulate: int = 1
     clip: float = 0.0

@@ -24,12 +24,12 @@ def load_teacher(recipe: Recipe, name: str | None, device: torch.device) -> tupl
         if name is not None:
             raise UsageError(f"--teacher {name}: {recipe.name} learns from photographs alone; leave it out")
         return None, ""
-    advice = ADVICE.format(scale=recipe.data.scale)
+    advice = ADVICE.format(scale=recipe.taught)
     if name is None:
         raise UsageError(f"{recipe.name} learns from a teacher; name {advice}")
     model = store.load(name)
-    if model.verb != "upscale" or model.geometry.scale != recipe.data.scale:
-        raise UsageError(f"--teacher {name}: does not enlarge {recipe.data.scale} times; name {advice}")
+    if model.verb != "upscale" or model.geometry.scale != recipe.taught:
+        raise UsageError(f"--teacher {name}: does not enlarge {recipe.taught} times; name {advice}")
     short = multiplies_in(recipe, device)
     network = rebuild(model).to(device, short if short is torch.bfloat16 else torch.float32)
     return network.to(memory_format=torch.channels_last), model.sha256  # pyright: ignore[reportCallIssue]

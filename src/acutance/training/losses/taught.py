@@ -1,4 +1,4 @@
-"""Losses against what a trained network draws: ``(prediction, target)`` of RGB ``(N, 3, H, W)`` to a scalar (ours).
+"""Losses against what a trained network draws: ``(prediction, batch)`` to a scalar (ours).
 
 Many textures fit a small picture, and a loss against the one that was there asks for their mean. A teacher draws one
 of them, always the same one for the same picture, and that can be learned.
@@ -14,40 +14,63 @@ from torch import Tensor, nn
 
 from acutance.degrade.bicubic import downscale_valid, margin
 from acutance.networks.ranges import to_unit
+from acutance.training.batch import Batch
 from acutance.training.objective import Term, loss_name
 
 
 @dataclass(frozen=True, kw_only=True)
 class Taught:
-    """Sum over ``losses`` (name, weight, loss) of weight x loss(prediction, what ``teacher`` makes of the target).
+    """Sum over ``losses`` (name, weight, loss) of weight x loss(prediction, what ``teacher`` draws).
 
-    ``teacher``: a frozen network, [0, 1] to [0, 1] of ``scale`` times the size, which gets the target reduced by
-    bicubic, whatever the generator got. It stays outside every module, like the features of ``Perceptual``.
-    ``signed``: pictures come in [-1, 1]; ``losses`` see [0, 1].
+    ``teacher``: a frozen network, [0, 1] to [0, 1] of ``scale`` times the size. It stays outside every module, like the
+    features of ``Perceptual``. It gets the original reduced by bicubic, whatever the generator got.
+    ``restores``: it gets what the generator got, or the batch's ``seen``, and its picture the mean colours of the
+    original; where the generator's input differs by fewer than ``hurt`` levels on average from the reduced original,
+    the (sharpened) original takes the place of its picture.
+    ``signed``: predictions come in [-1, 1]; ``losses`` see [0, 1].
     """
 
     teacher: nn.Module
     losses: tuple[Term, ...]
     scale: int = 4
+    restores: bool = False
+    hurt: float = 3.0
     signed: bool = False
 
     def __repr__(self) -> str:
         """What is computed, the same text in every process."""
         losses = ", ".join(f"{weight:g} {name} {loss_name(loss)}" for name, weight, loss in self.losses)
-        return f"Taught({losses}, scale={self.scale}, signed={self.signed})"
+        return (
+            f"Taught({losses}, scale={self.scale}, restores={self.restores}, hurt={self.hurt:g}, signed={self.signed})"
+        )
 
-    def __call__(self, prediction: Tensor, target: Tensor) -> Tensor:
+    def __call__(self, prediction: Tensor, batch: Batch) -> Tensor:
         """A scalar; gradients reach the prediction only."""
-        drawn = self.drawn(to_unit(target) if self.signed else target)
+        drawn = self.drawn(batch)
         prediction = to_unit(prediction) if self.signed else prediction
         return torch.stack([weight * loss(prediction, drawn) for _, weight, loss in self.losses]).sum()
 
     @torch.no_grad()
-    def drawn(self, target: Tensor) -> Tensor:
-        """The teacher's picture of ``target``, both in [0, 1]."""
-        around = (margin(self.scale),) * 4
-        with torch.autocast(target.device.type, enabled=False):
-            levels = F.pad((target.float() * 255).round(), around, mode="reflect")
-            small = downscale_valid(levels, self.scale) / 255
+    def drawn(self, batch: Batch) -> Tensor:
+        """The teacher's picture, of the original's size and in [0, 1]."""
+        with torch.autocast(batch.hr.device.type, enabled=False):
+            if not self.restores:
+                return self._draw(_reduced(batch.hr, self.scale)).contiguous()
+            drawn = self._draw(batch.lr if batch.seen is None else batch.seen)
+            if (factor := drawn.shape[-1] // batch.hr.shape[-1]) > 1:
+                drawn = _reduced(drawn, factor)
+            drawn = (drawn + (batch.hr - drawn).mean((-2, -1), keepdim=True)).clamp(0, 1)
+            plain = _reduced(batch.hr, batch.hr.shape[-1] // batch.lr.shape[-1])
+            hurt = (batch.lr - plain).abs().mean((1, 2, 3), keepdim=True) * 255 >= self.hurt
+            return torch.where(hurt, drawn, batch.hr if batch.sharp is None else batch.sharp).contiguous()
+
+    def _draw(self, small: Tensor) -> Tensor:
         weight = next(self.teacher.parameters())
-        return self.teacher(small.to(weight.dtype, memory_format=torch.channels_last)).float().clamp(0, 1).contiguous()
+        return self.teacher(small.to(weight.dtype, memory_format=torch.channels_last)).float().clamp(0, 1)
+
+
+def _reduced(picture: Tensor, scale: int) -> Tensor:
+    """By bicubic with anti-aliasing, as ``Bicubic`` does; [0, 1]."""
+    around = (margin(scale),) * 4
+    levels = F.pad((picture.float() * 255).round(), around, mode="reflect")
+    return downscale_valid(levels, scale) / 255

@@ -36,9 +36,11 @@ from acutance.training.recipes.restore import (
     restore_psnr,
     restore_psnr_small,
     restore_small,
+    restore_taught,
     restore_x2,
     restore_x2_colour,
     restore_x2_psnr,
+    restore_x2_taught,
 )
 from acutance.training.recipes.siamese import siamese, siamese_plus, siamese_small
 from acutance.training.recipes.srgan import (
@@ -79,7 +81,8 @@ RECIPES = {
         esrgan_taught, esrgan_psnr_small, esrgan_small,
         unet_srgan, unet_psnr_short, unet_srgan_short, unet_psnr_small, unet_srgan_small,
         face_srgan, face_srgan_finish, face_srgan_small,
-        restore_psnr, restore, restore_noise, restore_colour, restore_x2_psnr, restore_x2, restore_x2_colour,
+        restore_psnr, restore, restore_noise, restore_colour, restore_taught,
+        restore_x2_psnr, restore_x2, restore_x2_colour, restore_x2_taught,
         restore_psnr_small, restore_small,
         siamese, siamese_small, siamese_plus,
     )

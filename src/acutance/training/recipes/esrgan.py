@@ -19,6 +19,7 @@ from acutance.training.features import MINC_VGG16, OXFORD_VGG19, TORCHVISION_VGG
 from acutance.training.losses.adversarial import RelativisticAverage
 from acutance.training.losses.perceptual import Perceptual
 from acutance.training.losses.pixel import l1
+from acutance.training.losses.taught import Taught
 from acutance.training.muon import Muon, is_inside
 from acutance.training.objective import Adversarial, Regression, Term
 from acutance.training.recipe import ConstantThenDecay, Features, MultiStep, Recipe
@@ -141,10 +142,11 @@ def esrgan_taught() -> Recipe:
 
     def objective(features: nn.Module, teacher: nn.Module) -> Adversarial:
         content = Perceptual(features=features, layers=LAYERS)
-        return _with(("l1", 0.25, l1), *taught(teacher, content, pixel=0.25), CHECKERBOARD, COLOUR)
+        losses = (("l1", 0.25, l1), ("perceptual", 0.3, content), CHECKERBOARD, COLOUR)
+        return _with(*losses, taught=taught(teacher, content, pixel=0.25))
 
     return replace(
-        esrgan_finish(), name="esrgan_taught", objective=objective, taught=True, steps=2000,
+        esrgan_finish(), name="esrgan_taught", objective=objective, taught=4, steps=2000,
         schedule=ConstantThenDecay(warmup=50, decay=1000), after="esrgan_finish",
     )  # fmt: skip
 
@@ -155,10 +157,10 @@ def _short(*more: Term) -> Callable[[nn.Module], Adversarial]:
     )  # fmt: skip
 
 
-def _with(*losses: Term) -> Adversarial:
+def _with(*losses: Term, taught: Taught | None = None) -> Adversarial:
     return Adversarial(
         RRDBNet(**SIX), VGGCritic(size=96), game=RelativisticAverage(halved=True), weight=ADVERSARIAL, losses=losses,
-        optimizers=(adam(2e-4, (0.9, 0.99)), adam(1e-4)),
+        taught=taught, optimizers=(adam(2e-4, (0.9, 0.99)), adam(1e-4)),
     )  # fmt: skip
 
 

@@ -23,10 +23,11 @@ from acutance.training.features import OXFORD_VGG19
 from acutance.training.losses.adversarial import NonSaturating
 from acutance.training.losses.perceptual import Perceptual
 from acutance.training.losses.pixel import l1
+from acutance.training.losses.taught import Taught
 from acutance.training.muon import Muon
 from acutance.training.objective import Adversarial, Regression, Term
 from acutance.training.recipe import ConstantThenDecay, Features, Recipe
-from acutance.training.recipes.compact_gan import CHECKERBOARD, COLOUR, LAYERS
+from acutance.training.recipes.compact_gan import CHECKERBOARD, COLOUR, LAYERS, taught
 from acutance.training.recipes.optimizers import adam
 
 Make = Callable[[], Compact | FoldedCompact]
@@ -37,11 +38,16 @@ DAMAGE = Mixed(choices=((0.6, RealESRGAN()), (0.4, Film(fade=0.0))))
 NOISIER = Mixed(choices=((0.45, RealESRGAN()), (0.3, Film(fade=0.0)), (0.25, Noisy(sigma=16.0))))
 # Ours: what is clean keeps its mean colours.
 SOMETIMES = Mixed(choices=((0.3, Bicubic()), (0.7, NOISIER)))
+# Ours: dust and scratches, which a teacher that has never seen any would draw sharply, come to the pupil alone.
+UNSCRATCHED = Mixed(
+    choices=((0.45, RealESRGAN()), (0.3, Film(fade=0.0, dust=0.0, scratch=0.0)), (0.25, Noisy(sigma=16.0)))
+)
 ARGUMENTS: dict[str, Any] = {"scale": 4, "channels": 64, "convolutions": 16}
 SMALL: dict[str, Any] = {"scale": 4, "channels": 32, "convolutions": 8}
 FOLDED: dict[str, Any] = {"channels": 64, "convolutions": 16}
 CROPS = PairedCrops(scale=4, patch=128, batch=8, candidates=3, degrade=DAMAGE, sharpen=True)
 COLOURFUL = replace(CROPS, patch=144, batch=4, candidates=2, degrade=SOMETIMES)
+TAUGHT = replace(COLOURFUL, seen=Mixed(choices=((0.3, Bicubic()), (0.7, UNSCRATCHED))))
 LAST: dict[str, Any] = {
     "schedule": ConstantThenDecay(warmup=50, decay=1000), "steps": 2000, "valid_every": 500, "save_every": 250,
 }  # fmt: skip
@@ -74,6 +80,12 @@ def restore_colour() -> Recipe:
     return replace(recipe, **LAST, after="restore_noise")
 
 
+def restore_taught() -> Recipe:
+    """``restore_colour`` once more, learning also from what a larger model of restoration, such as Real-ESRGAN's, draws
+    of the damaged picture."""
+    return _taught("restore_taught", "compact", lambda: Compact(**ARGUMENTS), ARGUMENTS, TAUGHT, "restore_colour")
+
+
 def restore_x2_psnr() -> Recipe:
     """Restoration for twice the size, first stage; may start from ``fidelity_x2``."""
     return _regression(
@@ -92,6 +104,12 @@ def restore_x2_colour() -> Recipe:
     crops, more = replace(COLOURFUL, scale=2), (CHECKERBOARD, COLOUR)
     recipe = _game("restore_x2_colour", "compact_x2", lambda: FoldedCompact(**FOLDED), FOLDED, crops, more=more)
     return replace(recipe, **LAST, after="restore_x2")
+
+
+def restore_x2_taught() -> Recipe:
+    """``restore_taught`` for twice the size; what the teacher draws four times as large is reduced."""
+    crops, after = replace(TAUGHT, scale=2, patch=96), "restore_x2_colour"
+    return _taught("restore_x2_taught", "compact_x2", lambda: FoldedCompact(**FOLDED), FOLDED, crops, after)
 
 
 def restore_psnr_small() -> Recipe:
@@ -130,14 +148,35 @@ def _game(
     more: tuple[Term, ...] = (),
 ) -> Recipe:  # fmt: skip
     def objective(features: nn.Module) -> Adversarial:
-        return Adversarial(
-            make(), UNetCritic(features=critic), game=NonSaturating(), weight=0.1,
-            losses=(("l1", 1.0, l1), ("perceptual", 1.0, Perceptual(features=features, layers=LAYERS)), *more),
-            optimizers=(adam(2e-4, (0.9, 0.99)), adam(2e-4, (0.9, 0.99))),
-        )  # fmt: skip
+        content = Perceptual(features=features, layers=LAYERS)
+        return _against(UNetCritic(features=critic), make(), ("l1", 1.0, l1), ("perceptual", 1.0, content), *more)
 
     return Recipe(
         name=name, source=SOURCE, network=network, arguments=arguments, objective=objective, data=data,
         features=Features(kind=OXFORD_VGG19, last="conv3_4"), keep_best=False, after=f"{name}_psnr",
         schedule=ConstantThenDecay(warmup=100, decay=1500), steps=3000, valid_every=1000, save_every=500,
+    )  # fmt: skip
+
+
+def _taught(
+    name: str, network: str, make: Make, arguments: dict[str, Any], data: PairedCrops, after: str
+) -> Recipe:  # fmt: skip
+    """Half of the pixel error and seven tenths of the features are the teacher's."""
+
+    def objective(features: nn.Module, teacher: nn.Module) -> Adversarial:
+        content = Perceptual(features=features, layers=LAYERS)
+        losses = (("l1", 0.5, l1), ("perceptual", 0.3, content), CHECKERBOARD, COLOUR)
+        return _against(UNetCritic(features=32), make(), *losses, taught=taught(teacher, content, restores=True))
+
+    recipe = _game(name, network, make, arguments, data)
+    return replace(
+        recipe, objective=objective, taught=4, after=after, steps=3000, valid_every=500, save_every=250,
+        schedule=ConstantThenDecay(warmup=50, decay=1500),
+    )  # fmt: skip
+
+
+def _against(critic: nn.Module, network: nn.Module, *losses: Term, taught: Taught | None = None) -> Adversarial:
+    return Adversarial(
+        network, critic, game=NonSaturating(), weight=0.1, losses=losses, taught=taught,
+        optimizers=(adam(2e-4, (0.9, 0.99)), adam(2e-4, (0.9, 0.99))),
     )  # fmt: skip

@@ -139,12 +139,12 @@ def srgan_taught() -> Recipe:
         content = Perceptual(features=features, layers=LAYERS, signed=True)
         return Adversarial(
             with_fixed_norms(SRResNet(**FULL)), UNetCritic(features=32), game=RelativisticAverage(), weight=0.1,
-            losses=(("l1", 0.25, l1), *taught(teacher, content), CHECKERBOARD, SOME_COLOUR),
-            optimizers=(adam(1e-4, (0.9, 0.99)), adam(2e-4, (0.9, 0.99))),
+            losses=(("l1", 0.25, l1), ("perceptual", 0.3, content), CHECKERBOARD, SOME_COLOUR),
+            taught=taught(teacher, content), optimizers=(adam(1e-4, (0.9, 0.99)), adam(2e-4, (0.9, 0.99))),
         )  # fmt: skip
 
     return replace(
-        srgan_short(), name="srgan_taught", objective=objective, taught=True, data=noisy(3), after="srgan_short",
+        srgan_short(), name="srgan_taught", objective=objective, taught=4, data=noisy(3), after="srgan_short",
         steps=2500, schedule=ConstantThenDecay(warmup=100, decay=1200), valid_every=500, save_every=250,
     )  # fmt: skip
 
