@@ -9,12 +9,15 @@ from acutance.networks.face import FaceGenerator
 from acutance.networks.msrresnet import MSRResNet
 from acutance.networks.rrdb import RRDBNet
 from acutance.networks.srresnet import SRResNet, TensorlayerSRResNet
+from acutance.networks.steady import SteadyCompact, SteadyFoldedCompact
 from acutance.networks.stylizer import Painter, TileUNet
 from acutance.networks.unet import AdditiveUNet
 
 NETWORKS = {
     "compact": Compact,
     "compact_x2": FoldedCompact,
+    "steady_compact": SteadyCompact,
+    "steady_compact_x2": SteadyFoldedCompact,
     "srresnet": SRResNet,
     "tensorlayer_srresnet": TensorlayerSRResNet,
     "rrdb": RRDBNet,
