@@ -14,6 +14,7 @@ from acutance.errors import BadModel, UsageError
 from acutance.models.graph import read_graph
 from acutance.models.model import Model
 
+MOVES = {"Interpolate", "Gather", "SpaceToDepth", "Reshape", "Transpose"}
 HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}  # of what is not in 8 bits
 
 
@@ -132,22 +133,25 @@ def _uint8_ports(graph: ov.Model, more: list[ov.Output]) -> ov.Model:
     height, width = (parameter.partial_shape[i].get_length() for i in (2, 3))
     levels = op.parameter([1, height, width, 3], np.uint8, name="levels")
     planes = op.transpose(op.convert(levels, "f32"), np.array([0, 3, 1, 2]))
-    unit = op.multiply(planes, np.float32(1 / 255))
-    for target in list(parameter.output(0).get_target_inputs()):
-        node = target.get_node()
-        if node.get_type_name() == "Interpolate":  # runs in bf16 whatever is asked, so it gets whole levels too
-            users = list(node.output(0).get_target_inputs())
-            target.replace_source_output(planes.output(0))
-            scaled = op.multiply(node.output(0), np.float32(1 / 255))
-            for user in users:
-                user.replace_source_output(scaled.output(0))
-        else:
-            target.replace_source_output(unit.output(0))
+    _feed_levels(op, planes.output(0), list(parameter.output(0).get_target_inputs()))
     result = _in_fp32(op, graph)
     level = op.clamp(op.multiply(result, np.float32(255)), 0.0, 255.0)
     pixels = op.convert(op.round(level, "half_to_even"), "u8")
     interleaved = op.transpose(pixels, np.array([0, 2, 3, 1]))
     return ov.Model([interleaved.output(0), _total(op, result), *more], [levels], "uint8")  # pyright: ignore
+
+
+def _feed_levels(op, levels: ov.Output, targets: list[ov.Input]) -> None:
+    """Give ``targets`` ``levels`` / 255, divided as late as can be: what only moves pixels, some of it in bf16 whatever
+    is asked, gets whole levels as well."""
+    for target in targets:
+        node = target.get_node()
+        if node.get_type_name() in MOVES and target.get_index() == 0:
+            users = list(node.output(0).get_target_inputs())
+            target.replace_source_output(levels)
+            _feed_levels(op, node.output(0), users)
+        else:
+            target.replace_source_output(op.multiply(levels, np.float32(1 / 255)).output(0))
 
 
 def _in_fp32(op, graph: ov.Model):
