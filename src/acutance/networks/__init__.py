@@ -4,20 +4,20 @@ Each says of itself ``scale``, ``halo`` (receptive radius in input pixels, or No
 and, where it needs one, ``multiple`` (input sizes are multiples of it); its value ranges as in ``ranges``.
 """
 
+from acutance.networks.colourfast import ColourfastCompact, ColourfastFoldedCompact
 from acutance.networks.compact import Compact, FoldedCompact
 from acutance.networks.face import FaceGenerator
 from acutance.networks.msrresnet import MSRResNet
 from acutance.networks.rrdb import RRDBNet
 from acutance.networks.srresnet import SRResNet, TensorlayerSRResNet
-from acutance.networks.steady import SteadyCompact, SteadyFoldedCompact
 from acutance.networks.stylizer import Painter, TileUNet
 from acutance.networks.unet import AdditiveUNet
 
 NETWORKS = {
     "compact": Compact,
     "compact_x2": FoldedCompact,
-    "steady_compact": SteadyCompact,
-    "steady_compact_x2": SteadyFoldedCompact,
+    "colourfast_compact": ColourfastCompact,
+    "colourfast_compact_x2": ColourfastFoldedCompact,
     "srresnet": SRResNet,
     "tensorlayer_srresnet": TensorlayerSRResNet,
     "rrdb": RRDBNet,

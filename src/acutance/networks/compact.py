@@ -33,7 +33,8 @@ class Compact(nn.Module):
         self.body = _chain(3, channels, convolutions, 3 * scale**2)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.pixel_shuffle(self.body(x).float() + nearest(x, self.scale), self.scale)
+        residual = F.pixel_shuffle(self.body(x).float(), self.scale)
+        return residual + F.interpolate(x, scale_factor=self.scale, mode="nearest")
 
 
 class FoldedCompact(nn.Module):
@@ -50,18 +51,8 @@ class FoldedCompact(nn.Module):
         self.body = _chain(3 * 4, channels, convolutions, 3 * 16)
 
     def forward(self, x: Tensor) -> Tensor:
-        folded = F.pixel_unshuffle(x, 2)
-        return F.pixel_shuffle(self.body(folded).float() + nearest(folded, 4, 2), 4)
-
-
-def nearest(folded: Tensor, cell: int, fold: int = 1) -> Tensor:
-    """``(N, 3 fold^2, H, W)``, a picture of ``fold H`` x ``fold W`` as pixel-unshuffle folds it, to
-    ``(N, 3 cell^2, H, W)``, the same enlarged by nearest as PixelShuffle takes it.
-
-    Added there, before pixels are shuffled to their places, it costs a third of what it does after.
-    """
-    rows = [y * fold // cell for y in range(cell)]
-    return folded[:, [(colour * fold + y) * fold + x for colour in range(3) for y in rows for x in rows]]
+        residual = F.pixel_shuffle(self.body(F.pixel_unshuffle(x, 2)).float(), 4)
+        return residual + F.interpolate(x, scale_factor=2, mode="nearest")
 
 
 def _chain(first: int, channels: int, convolutions: int, last: int) -> nn.Sequential:

@@ -16,9 +16,9 @@ from acutance.degrade.film import Film
 from acutance.degrade.mixed import Mixed
 from acutance.degrade.noisy import Noisy
 from acutance.degrade.realesrgan import RealESRGAN
+from acutance.networks.colourfast import ColourfastCompact, ColourfastFoldedCompact
 from acutance.networks.compact import Compact, FoldedCompact, start_near_identity
 from acutance.networks.critics import UNetCritic
-from acutance.networks.steady import SteadyCompact, SteadyFoldedCompact
 from acutance.training.data import PairedCrops
 from acutance.training.features import OXFORD_VGG19
 from acutance.training.losses.adversarial import NonSaturating
@@ -85,7 +85,9 @@ def restore_taught() -> Recipe:
     """``restore_colour`` once more, learning also from what a larger model of restoration, such as Real-ESRGAN's, draws
     of the damaged picture; by a network that keeps mean colours."""
     crops, after = replace(TAUGHT, patch=128), "restore_colour"
-    return _taught("restore_taught", "steady_compact", lambda: SteadyCompact(**ARGUMENTS), ARGUMENTS, crops, after)
+    return _taught(
+        "restore_taught", "colourfast_compact", lambda: ColourfastCompact(**ARGUMENTS), ARGUMENTS, crops, after
+    )
 
 
 def restore_x2_psnr() -> Recipe:
@@ -112,7 +114,7 @@ def restore_x2_taught() -> Recipe:
     """``restore_taught`` for twice the size; what the teacher draws four times as large is reduced."""
     crops, after = replace(TAUGHT, scale=2, patch=96), "restore_x2_colour"
     return _taught(
-        "restore_x2_taught", "steady_compact_x2", lambda: SteadyFoldedCompact(**FOLDED), FOLDED, crops, after
+        "restore_x2_taught", "colourfast_compact_x2", lambda: ColourfastFoldedCompact(**FOLDED), FOLDED, crops, after
     )
 
 

@@ -3,7 +3,7 @@
 What is trained to sharpen saturates, and what is trained against a critic wanders; either moves the mean of a region by
 a level or so, and no loss for it gets that to nothing. Here the network's result, as it will be seen, is compared with
 its input over squares of some fifty pixels and the difference taken away, all before pixels are shuffled to their
-places, where it costs a hundredth of the time. No weights: those of the plain network fit.
+places. No weights: those of the plain network fit.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from acutance.networks.compact import Compact, FoldedCompact, nearest
+from acutance.networks.compact import Compact, FoldedCompact
 
 SIDE = 13  # input pixels, or folded ones: a square to compare; as its centre moves by one pixel, so does the square
 LARGEST = 32 / 255  # a scratch or a speck that was removed counts no more than this
@@ -21,16 +21,23 @@ LARGEST = 32 / 255  # a scratch or a speck that was removed counts no more than 
 def _kept(residual: Tensor, cell: int, given: Tensor, fold: int) -> Tensor:
     """``residual`` ``(N, 3 cell^2, H, W)`` on top of ``given`` ``(N, 3 fold^2, H, W)``, with its mean colours: pictures
     in [0, 1] as pixel-unshuffle folds them."""
-    under = nearest(given, cell, fold)
+    under = _nearest(given, cell, fold)
     seen = torch.maximum(torch.minimum(residual, 1 - under), -under)  # what white and black leave of it; small numbers
     mean = torch.eye(3, device=given.device).repeat_interleave(cell**2, 1) / cell**2
     moved = F.conv2d(seen, mean[..., None, None]).clamp(-LARGEST, LARGEST)
     rows = F.avg_pool2d(moved, (SIDE, 1), 1, (SIDE // 2, 0), count_include_pad=False)
     drift = F.avg_pool2d(rows, (1, SIDE), 1, (0, SIDE // 2), count_include_pad=False)
-    return residual + under - nearest(drift, cell)
+    return residual + under - _nearest(drift, cell, 1)
 
 
-class SteadyCompact(Compact):
+def _nearest(folded: Tensor, cell: int, fold: int) -> Tensor:
+    """A picture of ``fold H`` x ``fold W``, folded to ``(N, 3 fold^2, H, W)``, enlarged by nearest to ``cell H`` x
+    ``cell W`` and folded: ``(N, 3 cell^2, H, W)``."""
+    rows = [y * fold // cell for y in range(cell)]
+    return folded[:, [(colour * fold + y) * fold + x for colour in range(3) for y in rows for x in rows]]
+
+
+class ColourfastCompact(Compact):
     """``Compact`` with the mean colours of its input."""
 
     def __init__(self, *, scale: int = 4, channels: int = 64, convolutions: int = 16) -> None:
@@ -41,7 +48,7 @@ class SteadyCompact(Compact):
         return F.pixel_shuffle(_kept(self.body(x).float(), self.scale, x, 1), self.scale)
 
 
-class SteadyFoldedCompact(FoldedCompact):
+class ColourfastFoldedCompact(FoldedCompact):
     """``FoldedCompact`` with the mean colours of its input."""
 
     def __init__(self, *, channels: int = 64, convolutions: int = 16) -> None:

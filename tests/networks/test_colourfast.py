@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from acutance.networks.colourfast import LARGEST, SIDE, ColourfastCompact, ColourfastFoldedCompact
 from acutance.networks.compact import Compact, FoldedCompact
-from acutance.networks.steady import LARGEST, SIDE, SteadyCompact, SteadyFoldedCompact
 
 Any = TypeVar("Any", bound=nn.Module)
 SMALL = {"channels": 8, "convolutions": 2}
-PAIRS = [(Compact, SteadyCompact), (FoldedCompact, SteadyFoldedCompact)]
+PAIRS = [(Compact, ColourfastCompact), (FoldedCompact, ColourfastFoldedCompact)]
 
 
 def red(network: Any, by: float = 0.0) -> Any:
@@ -36,31 +36,31 @@ def means(picture: Tensor) -> Tensor:
     return picture.mean((-2, -1))
 
 
-@pytest.mark.parametrize(("plain", "steady"), PAIRS)
-def test_it_has_the_weights_of_the_plain_one(plain: type[nn.Module], steady: type[nn.Module]) -> None:
-    network = steady(**SMALL)
+@pytest.mark.parametrize(("plain", "colourfast"), PAIRS)
+def test_it_has_the_weights_of_the_plain_one(plain: type[nn.Module], fast: type[nn.Module]) -> None:
+    network = fast(**SMALL)
     network.load_state_dict(plain(**SMALL).state_dict())
     assert network.halo == plain(**SMALL).halo + SIDE // 2 * getattr(network, "multiple", 1)
 
 
-@pytest.mark.parametrize(("plain", "steady"), PAIRS)
+@pytest.mark.parametrize(("plain", "colourfast"), PAIRS)
 @torch.no_grad()
-def test_mean_colours_stay(plain: type, steady: type) -> None:
+def test_mean_colours_stay(plain: type, fast: type) -> None:
     """Where the plain network reddens, and where half of the picture is nearly white: what is brighter is lost."""
     grey = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(1)) * 0.2 + 0.4
     half = grey.clone()
     half[..., 48:] = 0.99
     for x, least, most in ((grey, 6 / 255, 0.5 / 255), (half, 3 / 255, 2 / 255)):
-        before, after = (means(red(n(**SMALL), 0.04)(x).clamp(0, 1)) - means(x) for n in (plain, steady))
+        before, after = (means(red(n(**SMALL), 0.04)(x).clamp(0, 1)) - means(x) for n in (plain, fast))
         assert before.abs().max() > least and after.abs().max() < most, (before, after)
 
 
-@pytest.mark.parametrize(("plain", "steady"), PAIRS)
+@pytest.mark.parametrize(("plain", "colourfast"), PAIRS)
 @torch.no_grad()
-def test_what_is_drawn_stays(plain: type, steady: type) -> None:
+def test_what_is_drawn_stays(plain: type, fast: type) -> None:
     """Detail of a size below the squares is the plain network's; what differs is smooth."""
     x = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1)) * 0.2 + 0.4
-    difference = red(plain(**SMALL), 0.04)(x) - red(steady(**SMALL), 0.04)(x)
+    difference = red(plain(**SMALL), 0.04)(x) - red(fast(**SMALL), 0.04)(x)
     cell = 4  # output pixels of one place of the comparison
     places = F.avg_pool2d(difference, cell)
     torch.testing.assert_close(F.interpolate(places, scale_factor=float(cell)), difference)
@@ -71,7 +71,7 @@ def test_what_is_drawn_stays(plain: type, steady: type) -> None:
 @torch.no_grad()
 def test_a_removed_speck_leaves_little() -> None:
     """White on grey, taken away by the network, leaves at most LARGEST spread over a square."""
-    network = SteadyCompact(**SMALL)
+    network = ColourfastCompact(**SMALL)
     for parameter in network.parameters():
         nn.init.zeros_(parameter)
     x = torch.full((1, 3, 41, 41), 0.5)
@@ -86,7 +86,7 @@ def test_a_removed_speck_leaves_little() -> None:
 
 
 def test_the_halo_is_the_receptive_radius() -> None:
-    network = red(SteadyCompact(channels=8, convolutions=3))
+    network = red(ColourfastCompact(channels=8, convolutions=3))
     x = (torch.rand(1, 3, 61, 61) * 0.2 + 0.4).requires_grad_()
     network(x)[0, :, 120:124, 120:124].sum().backward()
     assert x.grad is not None
