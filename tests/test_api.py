@@ -44,6 +44,15 @@ def test_numbers_of_any_kind_mean_the_same_plan(tmp_path: Path, photo: np.ndarra
     acutance.Upscaler(width=np.int64(50)).file(tmp_path / "a.png", tmp_path / "c.png")
 
 
+def test_arrays_are_enlarged_by_the_scale_that_a_sibling_has(photo: np.ndarray) -> None:
+    twice = acutance.Upscaler("fidelity", scale=2)(photo[:24, :28])
+    assert twice.shape == (48, 56, 3) and (twice == acutance.Upscaler("fidelity_x2")(photo[:24, :28])).all()
+    assert acutance.Upscaler("fidelity", scale=4)(photo[:24, :28]).shape == (96, 112, 3)
+    for sizes in ({"scale": 3}, {"scale": 1}, {"width": 56}):
+        with pytest.raises(acutance.AcutanceError, match="by the model's own scale"):
+            acutance.Upscaler("fidelity", **sizes)(photo[:24, :28])
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
 def test_a_forked_process_does_not_hang(tmp_path: Path, photo: np.ndarray) -> None:
     """Arrays work; files, whose library keeps threads, are refused with the remedy."""

@@ -16,14 +16,15 @@ from acutance.pipelines import upscale as pipeline
 class Upscaler:
     """A model, ready to enlarge arrays and files.
 
-    ``model``: a built-in name, a model file or a run folder; for files made with a ``scale`` up to 2,
-    ``fidelity_x2`` works for ``fidelity``, ``restore_x2`` for ``restore``. ``texture``: from 0, faithful, to 1, most
+    ``model``: a built-in name, a model file or a run folder; with a ``scale`` up to 2, ``fidelity_x2`` works for
+    ``fidelity``, ``restore_x2`` for ``restore``. ``texture``: from 0, faithful, to 1, most
     texture. ``engine``: auto, cpu or torch. ``precision``: auto, fp32, bf16 or, for models made fit for it, int8
     (auto: bf16 for 8-bit pictures where the processor has it). ``tile``: side in pixels, 0 chooses.
     ``back_project``: iterations of correction.
 
-    For files also, as the options of ``acutance upscale``: ``scale``, ``width`` or ``height``, ``file_format``,
-    ``quality``, ``overwrite``, ``max_megapixels``. Raises ``UsageError``, and ``TypeError`` for an unknown name.
+    For files also, as the options of ``acutance upscale``: ``scale`` (arrays take the model's own), ``width`` or
+    ``height``, ``file_format``, ``quality``, ``overwrite``, ``max_megapixels``. Raises ``UsageError``, and
+    ``TypeError`` for an unknown name.
 
     Threads may share one; forked processes may not, start them with "spawn". Working on files sets libvips up for the
     whole process: no cache, and no loaders that are not safe with files of strangers (SVG, PDF, ImageMagick).

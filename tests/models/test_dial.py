@@ -20,6 +20,19 @@ def test_its_ends_are_the_models_and_every_place_is_another_plan() -> None:
     assert len({dial.load("fidelity", t).sha256 for t in (0, 0.25, 0.5, 1)}) == 4
 
 
+def test_a_mixture_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And found again; no more than a few of them, each its own."""
+    first = dial.load("fidelity", 0.375)
+    monkeypatch.setattr(dial, "interpolate", lambda *_: pytest.fail("mixed again"))
+    assert dial.load("fidelity", 0.375).weights is first.weights
+    monkeypatch.undo()
+    for step in range(2 * dial.MIXTURES):
+        dial.load("fidelity", (step + 1) / 64)
+    assert len(dial._mixed) <= dial.MIXTURES
+    again = dial.load("fidelity", 0.375).weights
+    assert all((again[key] == tensor).all() for key, tensor in first.weights.items())
+
+
 def test_up_to_twice_the_size_a_sibling_does_the_work() -> None:
     """Unless texture is asked for, which it does not have, or another model."""
     assert dial.load("fidelity", scale=2).name == dial.load("fidelity", scale=1.5).name == "fidelity_x2"

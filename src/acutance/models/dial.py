@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
+import numpy as np
+
 from acutance.errors import UsageError
 from acutance.models import store
 from acutance.models.interpolate import interpolate
@@ -19,6 +21,12 @@ TEXTURED = {"fidelity": "texture"}
 
 TWICE = {"fidelity": "fidelity_x2", "restore": "restore_x2"}
 """What does the work of a model for up to twice the size: a sibling for x2, at a quarter of the arithmetic."""
+
+
+MIXTURES = 8
+"""So many settings of the dial are kept mixed, some two megabytes each."""
+
+_mixed: dict[str, dict[str, np.ndarray]] = {}
 
 
 def load(name: str = store.DEFAULT, texture: float = 0.0, scale: float | None = None) -> Model:
@@ -40,10 +48,16 @@ def load(name: str = store.DEFAULT, texture: float = 0.0, scale: float | None = 
         )
     partner = store.load(TEXTURED[model.name])
     widest = tuple((min(a[0], b[0]), max(a[1], b[1])) for a, b in zip(model.int8, partner.int8, strict=False))
+    sha256 = hashlib.sha256(f"{model.sha256} {partner.sha256} {texture!r}".encode()).hexdigest()
+    if sha256 not in _mixed:
+        weights = interpolate(model, partner, texture)
+        if len(_mixed) >= MIXTURES:
+            _mixed.clear()
+        _mixed[sha256] = weights
     return replace(
         model,
         int8=widest if model.int8 and partner.int8 else (),
         name=f"{model.name} with {texture:g} {partner.name}",
-        weights=interpolate(model, partner, texture),
-        sha256=hashlib.sha256(f"{model.sha256} {partner.sha256} {texture!r}".encode()).hexdigest(),
+        weights=_mixed[sha256],
+        sha256=sha256,
     )

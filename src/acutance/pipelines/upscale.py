@@ -75,9 +75,10 @@ class Upscaler:
 
     def array(self, image: np.ndarray) -> np.ndarray:
         """Enlarge ``(H, W)`` or ``(H, W, C)``, C 1 to 4, uint8, uint16 or float32 in [0, 1], by the
-        model's scale; same depth and bands out. Raises ``UsageError`` for other arrays."""
-        if any(v is not None for v in (self.settings.scale, self.settings.width, self.settings.height)):
-            raise UsageError("arrays are enlarged by the model's own scale; sizes are for files only")
+        model's scale; same depth and bands out. Raises ``UsageError`` for other arrays and other scales."""
+        wanted, own = self.settings, self.model.geometry.scale
+        if wanted.width is not None or wanted.height is not None or wanted.scale not in (None, own):
+            raise UsageError(f"arrays are enlarged by the model's own scale, here {own}; others are for files only")
         depth = image.dtype
         if depth not in (np.uint8, np.uint16, np.float32) or image.ndim not in (2, 3) or image.size == 0:
             raise UsageError(
