@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from acutance.networks.colourfast import LARGEST, SIDE, ColourfastCompact, ColourfastFoldedCompact
 from acutance.networks.compact import Compact, FoldedCompact
 
-Any = TypeVar("Any", bound=nn.Module)
+Network = TypeVar("Network", bound=nn.Module)
 SMALL = {"channels": 8, "convolutions": 2}
 PAIRS = [(Compact, ColourfastCompact), (FoldedCompact, ColourfastFoldedCompact)]
 
 
-def red(network: Any, by: float = 0.0) -> Any:
+def red(network: Network, by: float = 0.0) -> Network:
     """Draws something random, and ``by`` of the range more red."""
     torch.manual_seed(0)
     for layer in network.body:
@@ -36,14 +36,14 @@ def means(picture: Tensor) -> Tensor:
     return picture.mean((-2, -1))
 
 
-@pytest.mark.parametrize(("plain", "colourfast"), PAIRS)
+@pytest.mark.parametrize(("plain", "fast"), PAIRS)
 def test_it_has_the_weights_of_the_plain_one(plain: type[nn.Module], fast: type[nn.Module]) -> None:
     network = fast(**SMALL)
     network.load_state_dict(plain(**SMALL).state_dict())
     assert network.halo == plain(**SMALL).halo + SIDE // 2 * getattr(network, "multiple", 1)
 
 
-@pytest.mark.parametrize(("plain", "colourfast"), PAIRS)
+@pytest.mark.parametrize(("plain", "fast"), PAIRS)
 @torch.no_grad()
 def test_mean_colours_stay(plain: type, fast: type) -> None:
     """Where the plain network reddens, and where half of the picture is nearly white: what is brighter is lost."""
@@ -55,7 +55,7 @@ def test_mean_colours_stay(plain: type, fast: type) -> None:
         assert before.abs().max() > least and after.abs().max() < most, (before, after)
 
 
-@pytest.mark.parametrize(("plain", "colourfast"), PAIRS)
+@pytest.mark.parametrize(("plain", "fast"), PAIRS)
 @torch.no_grad()
 def test_what_is_drawn_stays(plain: type, fast: type) -> None:
     """Detail of a size below the squares is the plain network's; what differs is smooth."""
@@ -72,11 +72,8 @@ def test_what_is_drawn_stays(plain: type, fast: type) -> None:
 def test_a_removed_speck_leaves_little() -> None:
     """White on grey, taken away by the network, leaves at most LARGEST spread over a square."""
     network = ColourfastCompact(**SMALL)
-    for parameter in network.parameters():
-        nn.init.zeros_(parameter)
     x = torch.full((1, 3, 41, 41), 0.5)
     x[..., 20, 20] = 1.0
-    nn.init.constant_(network.body[0].bias, 0.0)  # type: ignore[arg-type]
     residual = torch.zeros(1, 48, 41, 41)
     residual[..., 20, 20] = -0.5
     network.body = nn.Sequential()

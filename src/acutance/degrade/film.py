@@ -76,6 +76,10 @@ class Film:
         pairs = zip(hr.split(1), randoms, strict=True)  # one by one: their scans differ in size
         return torch.cat([self._degrade(picture, random, scale) for picture, random in pairs])
 
+    def soil(self, picture: Tensor, random: np.random.Generator) -> Tensor:
+        """``(1, 3, H, W)`` with dust and scratches."""
+        return dirty(picture, random, self)
+
     def _degrade(self, picture: Tensor, random: np.random.Generator, scale: int) -> Tensor:
         """One sample, ``(1, 3, H + 2 m, W + 2 m)`` to ``(1, 3, H / scale, W / scale)``."""
         low = (picture.shape[-2] // scale, picture.shape[-1] // scale)
@@ -87,13 +91,23 @@ class Film:
         picture = colour(picture, random, self)
         if random.random() < self.bleed:
             picture = bleed(picture, random, self)
-        picture = dirty(picture, random, self)
+        picture = self.soil(picture, random)
         if random.random() < self.flicker:
             picture = flicker(picture, random, self)
         picture = reduced(picture.clamp(0, 255), low)
         picture = shake(picture, random, self)
         picture = compress(picture, random, self)
         return on_grid(trim(picture, self.margin(scale) // scale))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spotless(Film):
+    """The same film from the same random numbers, but without its dust and scratches."""
+
+    def soil(self, picture: Tensor, random: np.random.Generator) -> Tensor:
+        """Draws them, and leaves ``(1, 3, H, W)`` as it is."""
+        super().soil(picture, random)
+        return picture
 
 
 def soften(picture: Tensor, random: np.random.Generator, law: Film) -> Tensor:

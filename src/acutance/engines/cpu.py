@@ -14,7 +14,7 @@ from acutance.errors import BadModel, UsageError
 from acutance.models.graph import read_graph
 from acutance.models.model import Model
 
-MOVES = {"Interpolate", "Gather", "SpaceToDepth", "Reshape", "Transpose"}
+MOVES = {"Interpolate", "Gather", "Reshape", "Transpose"}  # linear: the division by 255 may as well come after
 HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}  # of what is not in 8 bits
 
 
@@ -142,8 +142,8 @@ def _uint8_ports(graph: ov.Model, more: list[ov.Output]) -> ov.Model:
 
 
 def _feed_levels(op, levels: ov.Output, targets: list[ov.Input]) -> None:
-    """Give ``targets`` ``levels`` / 255, divided as late as can be: what only moves pixels, some of it in bf16 whatever
-    is asked, gets whole levels as well."""
+    """Give ``targets`` ``levels`` / 255, divided as late as can be: what only moves pixels (Interpolate in bf16,
+    whatever is asked) gets whole levels as well."""
     for target in targets:
         node = target.get_node()
         if node.get_type_name() in MOVES and target.get_index() == 0:

@@ -49,15 +49,14 @@ def load(name: str = store.DEFAULT, texture: float = 0.0, scale: float | None = 
     partner = store.load(TEXTURED[model.name])
     widest = tuple((min(a[0], b[0]), max(a[1], b[1])) for a, b in zip(model.int8, partner.int8, strict=False))
     sha256 = hashlib.sha256(f"{model.sha256} {partner.sha256} {texture!r}".encode()).hexdigest()
-    if sha256 not in _mixed:
-        weights = interpolate(model, partner, texture)
-        if len(_mixed) >= MIXTURES:
-            _mixed.clear()
-        _mixed[sha256] = weights
+    weights = _mixed.get(sha256) or interpolate(model, partner, texture)
+    if len(_mixed) >= MIXTURES and sha256 not in _mixed:
+        _mixed.clear()
+    _mixed[sha256] = weights  # threads may do the same twice
     return replace(
         model,
         int8=widest if model.int8 and partner.int8 else (),
         name=f"{model.name} with {texture:g} {partner.name}",
-        weights=_mixed[sha256],
+        weights=weights,
         sha256=sha256,
     )

@@ -2,7 +2,7 @@
 
 What is trained to sharpen saturates, and what is trained against a critic wanders; either moves the mean of a region by
 a level or so, and no loss for it gets that to nothing. Here the network's result, as it will be seen, is compared with
-its input over squares of some fifty pixels and the difference taken away, all before pixels are shuffled to their
+its input over squares of 52 output pixels and the difference taken away, all before pixels are shuffled to their
 places. No weights: those of the plain network fit.
 """
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from acutance.networks.compact import Compact, FoldedCompact
 
-SIDE = 13  # input pixels, or folded ones: a square to compare; as its centre moves by one pixel, so does the square
+SIDE = 13  # of a square, in input pixels or folded ones; odd, so that it has a pixel in its middle
 LARGEST = 32 / 255  # a scratch or a speck that was removed counts no more than this
 
 

@@ -10,8 +10,8 @@ from torch import Tensor
 @dataclass(frozen=True)
 class Batch:
     """``lr`` ``(N, 3, h, w)`` and ``hr`` ``(N, 3, s h, s w)``, float in [0, 1]; ``sharp``: the sharpened ``hr``
-    that content losses compare with, where the data makes one; ``seen``: what a teacher of restoration gets instead
-    of ``lr``, likewise; ``memo``: what one turn leaves for the next."""
+    that content losses compare with, where the data makes one; ``seen``: what a teacher of restoration gets
+    instead of ``lr``, where it gets something else; ``memo``: what one turn leaves for the next."""
 
     lr: Tensor
     hr: Tensor

@@ -113,9 +113,7 @@ class PairedCrops:
         if self.degrade is None and self.sizes != (1,):
             raise ValueError(f"sizes={self.sizes!r}: ready-made partners have one size")
         if self.seen and (self.degrade is None or self.seen.margin(self.scale) > self.degrade.margin(self.scale)):
-            raise ValueError(
-                f"seen={self.seen!r}: needs more of the picture around a crop than degrade={self.degrade!r}"
-            )
+            raise ValueError(f"seen={self.seen!r}: needs a degrade that wants as much around a crop")
 
     def __repr__(self) -> str:
         """Part of a run's identity, so ``sizes`` and ``seen`` are named only where used: earlier versions had none."""
@@ -127,7 +125,7 @@ class PairedCrops:
         """These crops with the low-resolution partners that ``pack`` holds ready-made, if all its pictures have
         them and would be reduced plainly, at one size; what damages pictures makes its own."""
         held = all((item.get("lr") or {}).get("scale") == self.scale for item in pack.everything)
-        plain = isinstance(self.degrade, PLAIN) and self.sizes == (1,)
+        plain = isinstance(self.degrade, PLAIN) and self.sizes == (1,) and self.seen is None
         return replace(self, degrade=None) if held and plain else self
 
     def sampler(self, pack: Pack, seed: int) -> CropSampler:
@@ -212,13 +210,10 @@ class CropSampler:
         if self.crops.degrade is None:
             lr = as_levels([s.lr for s in samples if s.lr is not None], device) / 255
             return Batch(lr=lr, hr=hr, sharp=sharp)
-        randoms, scale = [s.random for s in samples], self.crops.scale
-        again = copy.deepcopy(randoms)
-        lr = self.crops.degrade(wide, randoms, scale)
-        if self.crops.seen is None:
-            return Batch(lr=lr, hr=hr, sharp=sharp)
-        around = m - self.crops.seen.margin(scale)
-        return Batch(lr=lr, hr=hr, sharp=sharp, seen=self.crops.seen(trim(wide, around), again, scale))
+        randoms, scale, seen = [s.random for s in samples], self.crops.scale, None
+        if self.crops.seen:
+            seen = self.crops.seen(trim(wide, m - self.crops.seen.margin(scale)), copy.deepcopy(randoms), scale)
+        return Batch(lr=self.crops.degrade(wide, randoms, scale), hr=hr, sharp=sharp, seen=seen)
 
 
 @dataclass(frozen=True, kw_only=True)

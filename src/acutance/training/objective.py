@@ -83,7 +83,7 @@ class Objective(Protocol):
 class Regression(nn.Module):
     """One turn: the generator approaches the target under weighted losses, in its own output range.
 
-    ``taught``: and what a teacher draws, a ``losses.taught.Taught``;
+    ``taught``: a loss against what a teacher draws, ``losses.taught.Taught``;
     ``rounded``: one half of each batch is computed in 8 bits, so that one set of weights serves both.
     """
 

@@ -111,8 +111,8 @@ class Recipe:
     """One training run.
 
     ``network`` and ``arguments`` name the generator (``networks.NETWORKS``); ``objective`` builds the networks and
-    turns, given the feature network that ``features`` asks for (None without one) and, where ``taught``, also a
-    network to learn from that enlarges so many times; ``data`` cuts the batches;
+    turns, given the feature network that ``features`` asks for (None without one) and, with a ``teacher_scale``,
+    also a network to learn from that enlarges so many times; ``data`` cuts the batches;
     ``steps``: the default length; ``ema``: the decay of the averaged weights that are shipped, 0 for none;
     ``accumulate``: parts a batch is taken apart into; ``clip``: the largest gradient norm, 0 for any; ``mixed``:
     multiply in bf16 or fp16 where that is fast; ``compile``: ``torch.compile`` the networks where that works;
@@ -129,7 +129,7 @@ class Recipe:
     schedule: Schedule
     steps: int
     features: Features | None = None
-    taught: int = 0
+    teacher_scale: int = 0
     ema: float = 0.999
     accumulate: int = 1
     clip: float = 0.0
@@ -145,7 +145,8 @@ class Recipe:
         """Refuse what cannot be trained, before hours are spent on it."""
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name):
             raise ValueError(f"name={self.name!r}: letters, digits, dots, dashes and underscores")
-        for name, least in (("steps", 1), ("accumulate", 1), ("valid_every", 1), ("save_every", 1), ("keep_every", 0)):
+        whole = {"steps": 1, "accumulate": 1, "valid_every": 1, "save_every": 1, "keep_every": 0, "teacher_scale": 0}
+        for name, least in whole.items():
             value = getattr(self, name)
             if type(value) is not int or value < least:
                 raise ValueError(f"{name}={value!r}: a whole number, at least {least}")

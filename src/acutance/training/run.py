@@ -22,7 +22,8 @@ from acutance.training.step import State
 
 IDENTITY = ("recipe", "features", "teacher", "data", "seed", "start")
 NOT_COMPUTED = {
-    "objective", "source", "steps", "valid_every", "save_every", "keep_best", "keep_every", "after", "compile", "taught"
+    "objective", "source", "steps", "valid_every", "save_every", "keep_best", "keep_every", "after", "compile",
+    "teacher_scale",
 }  # fmt: skip
 HOW = {"params", "foreach", "fused"}  # of an optimizer: what it moves, and ways that lead to the same numbers
 SHOWN = 4  # differences

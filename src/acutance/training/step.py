@@ -49,7 +49,7 @@ class State:
 def build(recipe: Recipe, features: nn.Module | None, device: torch.device, teacher: nn.Module | None = None) -> State:
     """The networks and optimizers of a recipe before the first step. Raises ``UsageError``."""
     try:
-        objective = recipe.objective(features, teacher) if recipe.taught else recipe.objective(features)
+        objective = recipe.objective(features, teacher) if recipe.teacher_scale else recipe.objective(features)
         generator = objective.generator
     except Exception as error:
         if isinstance(error, AcutanceError):

@@ -20,16 +20,16 @@ def load_teacher(recipe: Recipe, name: str | None, device: torch.device) -> tupl
 
     Raises ``UsageError`` where a recipe and its teacher do not fit, ``BadModel`` for a file that is none.
     """
-    if not recipe.taught:
+    if not recipe.teacher_scale:
         if name is not None:
             raise UsageError(f"--teacher {name}: {recipe.name} learns from photographs alone; leave it out")
         return None, ""
-    advice = ADVICE.format(scale=recipe.taught)
+    advice = ADVICE.format(scale=recipe.teacher_scale)
     if name is None:
         raise UsageError(f"{recipe.name} learns from a teacher; name {advice}")
     model = store.load(name)
-    if model.verb != "upscale" or model.geometry.scale != recipe.taught:
-        raise UsageError(f"--teacher {name}: does not enlarge {recipe.taught} times; name {advice}")
+    if model.verb != "upscale" or model.geometry.scale != recipe.teacher_scale:
+        raise UsageError(f"--teacher {name}: does not enlarge {recipe.teacher_scale} times; name {advice}")
     short = multiplies_in(recipe, device)
     network = rebuild(model).to(device, short if short is torch.bfloat16 else torch.float32)
     return network.to(memory_format=torch.channels_last), model.sha256  # pyright: ignore[reportCallIssue]

@@ -1,4 +1,4 @@
-"""Losses against what a trained network draws: ``(prediction, batch)`` to a scalar (ours).
+"""Losses against what a trained network draws: ``(prediction, batch)`` to a scalar; RGB ``(N, 3, H, W)`` (ours).
 
 Many textures fit a small picture, and a loss against the one that was there asks for their mean. A teacher draws one
 of them, always the same one for the same picture, and that can be learned.
@@ -22,10 +22,10 @@ from acutance.training.objective import Term, loss_name
 class Taught:
     """Sum over ``losses`` (name, weight, loss) of weight x loss(prediction, what ``teacher`` draws).
 
-    ``teacher``: a frozen network, [0, 1] to [0, 1] of ``scale`` times the size. It stays outside every module, like the
-    features of ``Perceptual``. It gets the original reduced by bicubic, whatever the generator got.
+    ``teacher``: a frozen network, [0, 1] to [0, 1] of a larger size. It stays outside every module, like the features
+    of ``Perceptual``. It gets the original reduced ``scale`` times by bicubic, whatever the generator got.
     ``restores``: it gets what the generator got, or the batch's ``seen``, and its picture the mean colours of the
-    original; where the generator's input differs by fewer than ``hurt`` levels on average from the reduced original,
+    original; where the generator's input differs by less than ``hurt`` levels on average from the reduced original,
     the (sharpened) original takes the place of its picture.
     ``signed``: predictions come in [-1, 1]; ``losses`` see [0, 1].
     """
@@ -57,8 +57,9 @@ class Taught:
             if not self.restores:
                 return self._draw(_reduced(batch.hr, self.scale)).contiguous()
             drawn = self._draw(batch.lr if batch.seen is None else batch.seen)
-            if (factor := drawn.shape[-1] // batch.hr.shape[-1]) > 1:
-                drawn = _reduced(drawn, factor)
+            factor, rest = divmod(drawn.shape[-1], batch.hr.shape[-1])
+            assert factor and not rest, "a teacher that enlarges a whole multiple of what the generator does"
+            drawn = _reduced(drawn, factor) if factor > 1 else drawn
             drawn = (drawn + (batch.hr - drawn).mean((-2, -1), keepdim=True)).clamp(0, 1)
             plain = _reduced(batch.hr, batch.hr.shape[-1] // batch.lr.shape[-1])
             hurt = (batch.lr - plain).abs().mean((1, 2, 3), keepdim=True) * 255 >= self.hurt
@@ -70,7 +71,7 @@ class Taught:
 
 
 def _reduced(picture: Tensor, scale: int) -> Tensor:
-    """By bicubic with anti-aliasing, as ``Bicubic`` does; [0, 1]."""
+    """``(N, 3, H, W)`` by bicubic as ``Bicubic`` does it, [0, 1] rounded to 8 bits before, mirrored at the borders."""
     around = (margin(scale),) * 4
     levels = F.pad((picture.float() * 255).round(), around, mode="reflect")
     return downscale_valid(levels, scale) / 255

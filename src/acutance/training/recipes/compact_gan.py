@@ -69,18 +69,18 @@ def compact_gan_taught() -> Recipe:
     def objective(features: nn.Module, teacher: nn.Module) -> Adversarial:
         content = Perceptual(features=features, layers=LAYERS)
         losses = (("l1", 0.5, l1), ("perceptual", 0.3, content), CHECKERBOARD, COLOUR)
-        return _objective(losses, rounded=True, taught=taught(teacher, content))
+        return _objective(losses, rounded=True, lesson=taught(teacher, content))
 
     schedule = ConstantThenDecay(warmup=100, decay=2000)
     return replace(
-        compact_gan_finish(), name="compact_gan_taught", objective=objective, taught=4, schedule=schedule,
+        compact_gan_finish(), name="compact_gan_taught", objective=objective, teacher_scale=4, schedule=schedule,
         steps=4000, after="compact_gan_finish",
     )  # fmt: skip
 
 
-def taught(teacher: nn.Module, content: Perceptual, *, pixel: float = 0.5, restores: bool = False) -> Taught:
-    """Seven tenths of the features and ``pixel`` of the pixel error, for recipes that keep three tenths of the features
-    for the original."""
+def taught(teacher: nn.Module, content: Perceptual, restores: bool = False, pixel: float = 0.5) -> Taught:
+    """Seven tenths of the features and ``pixel`` of the pixel error against what ``teacher`` draws; the other three
+    tenths are for the original. ``restores``: as in ``Taught``."""
     losses = (("l1", pixel, l1), ("perceptual", 0.7, replace(content, signed=False)))
     return Taught(teacher=teacher, losses=losses, restores=restores, signed=content.signed)
 
@@ -104,8 +104,8 @@ def _recipe(name: str, *, rounded: bool, more: tuple[Term, ...] = ()) -> Recipe:
     )  # fmt: skip
 
 
-def _objective(losses: tuple[Term, ...], *, rounded: bool, taught: Taught | None = None) -> Adversarial:
+def _objective(losses: tuple[Term, ...], *, rounded: bool, lesson: Taught | None = None) -> Adversarial:
     return Adversarial(
         Compact(**ARGUMENTS), UNetCritic(features=32), game=RelativisticAverage(), weight=0.1, losses=losses,
-        optimizers=(adam(2e-4, (0.9, 0.99)), adam(2e-4, (0.9, 0.99))), taught=taught, rounded=rounded,
+        optimizers=(adam(2e-4, (0.9, 0.99)), adam(2e-4, (0.9, 0.99))), taught=lesson, rounded=rounded,
     )  # fmt: skip

@@ -143,10 +143,10 @@ def esrgan_taught() -> Recipe:
     def objective(features: nn.Module, teacher: nn.Module) -> Adversarial:
         content = Perceptual(features=features, layers=LAYERS)
         losses = (("l1", 0.25, l1), ("perceptual", 0.3, content), CHECKERBOARD, COLOUR)
-        return _with(*losses, taught=taught(teacher, content, pixel=0.25))
+        return _with(*losses, lesson=taught(teacher, content, pixel=0.25))
 
     return replace(
-        esrgan_finish(), name="esrgan_taught", objective=objective, taught=4, steps=2000,
+        esrgan_finish(), name="esrgan_taught", objective=objective, teacher_scale=4, steps=2000,
         schedule=ConstantThenDecay(warmup=50, decay=1000), after="esrgan_finish",
     )  # fmt: skip
 
@@ -157,10 +157,10 @@ def _short(*more: Term) -> Callable[[nn.Module], Adversarial]:
     )  # fmt: skip
 
 
-def _with(*losses: Term, taught: Taught | None = None) -> Adversarial:
+def _with(*losses: Term, lesson: Taught | None = None) -> Adversarial:
     return Adversarial(
         RRDBNet(**SIX), VGGCritic(size=96), game=RelativisticAverage(halved=True), weight=ADVERSARIAL, losses=losses,
-        taught=taught, optimizers=(adam(2e-4, (0.9, 0.99)), adam(1e-4)),
+        taught=lesson, optimizers=(adam(2e-4, (0.9, 0.99)), adam(1e-4)),
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from torch import nn
 
 from acutance.degrade.bicubic import Bicubic
-from acutance.degrade.film import Film
+from acutance.degrade.film import Film, Spotless
 from acutance.degrade.mixed import Mixed
 from acutance.degrade.noisy import Noisy
 from acutance.degrade.realesrgan import RealESRGAN
@@ -35,20 +35,26 @@ Make = Callable[[], Compact | FoldedCompact]
 SOURCE = "Wang et al. 2021 (Real-ESRGAN); film, sizes and rates ours"
 # Colours stay as faded as they came: to guess them from a crop makes every picture darker and more colourful.
 DAMAGE = Mixed(choices=((0.6, RealESRGAN()), (0.4, Film(fade=0.0))))
-# Ours: a quarter of it as noise alone.
-NOISIER = Mixed(choices=((0.45, RealESRGAN()), (0.3, Film(fade=0.0)), (0.25, Noisy(sigma=16.0))))
-# Ours: what is clean keeps its mean colours.
-SOMETIMES = Mixed(choices=((0.3, Bicubic()), (0.7, NOISIER)))
-# Ours: dust and scratches, which a teacher that has never seen any would draw sharply, come to the pupil alone.
-UNSCRATCHED = Mixed(
-    choices=((0.45, RealESRGAN()), (0.3, Film(fade=0.0, dust=0.0, scratch=0.0)), (0.25, Noisy(sigma=16.0)))
-)
+
+
+def _often(film: Film) -> Mixed:
+    """Ours: three tenths of the pictures are clean, and keep their colours."""
+    return Mixed(choices=((0.3, Bicubic()), (0.7, _noisier(film))))
+
+
+def _noisier(film: Film) -> Mixed:
+    """Ours: a quarter of the damage is noise alone."""
+    return Mixed(choices=((0.45, RealESRGAN()), (0.3, film), (0.25, Noisy(sigma=16.0))))
+
+
 ARGUMENTS: dict[str, Any] = {"scale": 4, "channels": 64, "convolutions": 16}
 SMALL: dict[str, Any] = {"scale": 4, "channels": 32, "convolutions": 8}
 FOLDED: dict[str, Any] = {"channels": 64, "convolutions": 16}
 CROPS = PairedCrops(scale=4, patch=128, batch=8, candidates=3, degrade=DAMAGE, sharpen=True)
-COLOURFUL = replace(CROPS, patch=144, batch=4, candidates=2, degrade=SOMETIMES)
-TAUGHT = replace(COLOURFUL, seen=Mixed(choices=((0.3, Bicubic()), (0.7, UNSCRATCHED))))
+COLOURFUL = replace(CROPS, patch=144, batch=4, candidates=2, degrade=_often(Film(fade=0.0)))
+# Ours: the network keeps its input's mean colours, so these do not flicker; dust and scratches come to the pupil alone,
+# because a teacher that has never seen any would draw them sharply.
+TAUGHT = replace(COLOURFUL, degrade=_often(Film(fade=0.0, flicker=0.0)), seen=_often(Spotless(fade=0.0, flicker=0.0)))
 LAST: dict[str, Any] = {
     "schedule": ConstantThenDecay(warmup=50, decay=1000), "steps": 2000, "valid_every": 500, "save_every": 250,
 }  # fmt: skip
@@ -67,7 +73,7 @@ def restore() -> Recipe:
 def restore_noise() -> Recipe:
     """``restore`` once more, with noise that no compression has smoothed among the damage, as in scans and raw
     pictures, and a loss for what repeats with every input pixel; start from ``restore``."""
-    crops = replace(CROPS, patch=96, batch=4, candidates=2, degrade=NOISIER)
+    crops = replace(CROPS, patch=96, batch=4, candidates=2, degrade=_noisier(Film(fade=0.0)))
     recipe = _game("restore_noise", "compact", lambda: Compact(**ARGUMENTS), ARGUMENTS, crops, more=(CHECKERBOARD,))
     schedule = ConstantThenDecay(warmup=50, decay=350)
     return replace(recipe, schedule=schedule, steps=500, valid_every=500, save_every=100, after="restore")
@@ -155,7 +161,7 @@ def _game(
 ) -> Recipe:  # fmt: skip
     def objective(features: nn.Module) -> Adversarial:
         content = Perceptual(features=features, layers=LAYERS)
-        return _against(UNetCritic(features=critic), make(), ("l1", 1.0, l1), ("perceptual", 1.0, content), *more)
+        return _against(make(), UNetCritic(features=critic), ("l1", 1.0, l1), ("perceptual", 1.0, content), *more)
 
     return Recipe(
         name=name, source=SOURCE, network=network, arguments=arguments, objective=objective, data=data,
@@ -171,18 +177,18 @@ def _taught(
 
     def objective(features: nn.Module, teacher: nn.Module) -> Adversarial:
         content = Perceptual(features=features, layers=LAYERS)
-        losses = (("l1", 0.5, l1), ("perceptual", 0.3, content), CHECKERBOARD, COLOUR)
-        return _against(UNetCritic(features=32), make(), *losses, taught=taught(teacher, content, restores=True))
+        losses, lesson = (("l1", 0.5, l1), ("perceptual", 0.3, content), CHECKERBOARD), taught(teacher, content, True)
+        return _against(make(), UNetCritic(features=32), *losses, lesson=lesson)
 
     recipe = _game(name, network, make, arguments, data)
     return replace(
-        recipe, objective=objective, taught=4, after=after, steps=3000, valid_every=500, save_every=250,
+        recipe, objective=objective, teacher_scale=4, after=after, steps=3000, valid_every=500, save_every=250,
         schedule=ConstantThenDecay(warmup=50, decay=1500),
     )  # fmt: skip
 
 
-def _against(critic: nn.Module, network: nn.Module, *losses: Term, taught: Taught | None = None) -> Adversarial:
+def _against(network: nn.Module, critic: nn.Module, *losses: Term, lesson: Taught | None = None) -> Adversarial:
     return Adversarial(
-        network, critic, game=NonSaturating(), weight=0.1, losses=losses, taught=taught,
+        network, critic, game=NonSaturating(), weight=0.1, losses=losses, taught=lesson,
         optimizers=(adam(2e-4, (0.9, 0.99)), adam(2e-4, (0.9, 0.99))),
     )  # fmt: skip

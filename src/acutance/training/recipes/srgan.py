@@ -144,7 +144,7 @@ def srgan_taught() -> Recipe:
         )  # fmt: skip
 
     return replace(
-        srgan_short(), name="srgan_taught", objective=objective, taught=4, data=noisy(3), after="srgan_short",
+        srgan_short(), name="srgan_taught", objective=objective, teacher_scale=4, data=noisy(3), after="srgan_short",
         steps=2500, schedule=ConstantThenDecay(warmup=100, decay=1200), valid_every=500, save_every=250,
     )  # fmt: skip
 
