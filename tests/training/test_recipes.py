@@ -204,9 +204,10 @@ def test_restoration_sees_a_sharpened_target_and_its_critic_a_plain_one() -> Non
     assert seen[0] is sharp and any(x is hr for x in seen[1:]) and not any(x is sharp for x in seen[1:])
 
 
-@pytest.mark.parametrize(
-    "name", ["siamese_plus", "restore_small", "face_srgan_finish", "unet_srgan_small", "esrgan_small", "srgan_taught"]
-)
+@pytest.mark.parametrize("name", [
+    "siamese_plus", "restore_small", "face_srgan_finish", "unet_srgan_small", "esrgan_small", "srgan_taught",
+    "restore_x2_taught",
+])  # fmt: skip
 def test_nothing_is_left_on_another_device(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Shapes alone, on a device without memory: what stayed on the CPU would not fit there."""
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # it knows no such device
@@ -216,7 +217,11 @@ def test_nothing_is_left_on_another_device(name: str, monkeypatch: pytest.Monkey
     side = next(getattr(recipe.data, key) for key in ("patch", "size", "side") if hasattr(recipe.data, key))
     hr = torch.rand(4, 3, side, side, device="meta")
     lr = torch.rand(4, 3, side // recipe.data.scale, side // recipe.data.scale, device="meta")
-    batch = Batch(lr=lr, hr=hr, sharp=lr if hasattr(recipe.data, "ground") else None)
+    sharp, seen = (
+        (lr if hasattr(recipe.data, "ground") else None),
+        (lr if recipe.name.startswith("restore_x2") else None),
+    )
+    batch = Batch(lr=lr, hr=hr, sharp=sharp, seen=seen)
     for turn in objective.turns:  # type: ignore[attr-defined]
         losses = turn.loss(batch)
         sum(losses.terms.values()).backward()
