@@ -78,11 +78,11 @@ def compact_gan_taught() -> Recipe:
     )  # fmt: skip
 
 
-def taught(teacher: nn.Module, content: Perceptual, restores: bool = False, pixel: float = 0.5) -> Taught:
+def taught(teacher: nn.Module, content: Perceptual, pixel: float = 0.5) -> Taught:
     """Seven tenths of the features and ``pixel`` of the pixel error against what ``teacher`` draws; the other three
-    tenths are for the original. ``restores``: as in ``Taught``."""
+    tenths are for the original."""
     losses = (("l1", pixel, l1), ("perceptual", 0.7, replace(content, signed=False)))
-    return Taught(teacher=teacher, losses=losses, restores=restores, signed=content.signed)
+    return Taught(teacher=teacher, losses=losses, signed=content.signed)
 
 
 def noisy(clean: int) -> PairedCrops:

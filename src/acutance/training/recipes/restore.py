@@ -28,7 +28,7 @@ from acutance.training.losses.taught import Taught
 from acutance.training.muon import Muon
 from acutance.training.objective import Adversarial, Regression, Term
 from acutance.training.recipe import ConstantThenDecay, Features, Recipe
-from acutance.training.recipes.compact_gan import CHECKERBOARD, COLOUR, LAYERS, taught
+from acutance.training.recipes.compact_gan import CHECKERBOARD, COLOUR, LAYERS
 from acutance.training.recipes.optimizers import adam
 
 Make = Callable[[], Compact | FoldedCompact]
@@ -173,22 +173,25 @@ def _game(
 def _taught(
     name: str, network: str, make: Make, arguments: dict[str, Any], data: PairedCrops, after: str
 ) -> Recipe:  # fmt: skip
-    """Half of the pixel error and seven tenths of the features are the teacher's."""
+    """The teacher's picture takes the place of a damaged original: what the damage hid cannot be learned, only blurred.
+    The game weighs more than before, because a teacher is easier to follow."""
 
     def objective(features: nn.Module, teacher: nn.Module) -> Adversarial:
-        content = Perceptual(features=features, layers=LAYERS)
-        losses, lesson = (("l1", 0.5, l1), ("perceptual", 0.3, content), CHECKERBOARD), taught(teacher, content, True)
-        return _against(make(), UNetCritic(features=32), *losses, lesson=lesson)
+        losses = (("l1", 1.0, l1), ("perceptual", 1.0, Perceptual(features=features, layers=LAYERS)))
+        lesson = Taught(teacher=teacher, losses=losses, restores=True)
+        return _against(make(), UNetCritic(features=32), CHECKERBOARD, lesson=lesson, weight=0.25)
 
     recipe = _game(name, network, make, arguments, data)
     return replace(
-        recipe, objective=objective, teacher_scale=4, after=after, steps=3000, valid_every=500, save_every=250,
-        schedule=ConstantThenDecay(warmup=50, decay=1500),
+        recipe, objective=objective, teacher_scale=4, after=after, steps=1500, valid_every=500, save_every=250,
+        schedule=ConstantThenDecay(warmup=50, decay=750),
     )  # fmt: skip
 
 
-def _against(network: nn.Module, critic: nn.Module, *losses: Term, lesson: Taught | None = None) -> Adversarial:
+def _against(
+    network: nn.Module, critic: nn.Module, *losses: Term, lesson: Taught | None = None, weight: float = 0.1
+) -> Adversarial:
     return Adversarial(
-        network, critic, game=NonSaturating(), weight=0.1, losses=losses, taught=lesson,
+        network, critic, game=NonSaturating(), weight=weight, losses=losses, taught=lesson,
         optimizers=(adam(2e-4, (0.9, 0.99)), adam(2e-4, (0.9, 0.99))),
     )  # fmt: skip
