@@ -100,24 +100,33 @@ def test_the_short_srgan_plays_the_papers_game_with_other_features() -> None:
     assert set(terms(recipe)) == {"l1", "perceptual"} and terms(recipe)["l1"][0] == 0.5  # of a range of 2
 
 
-@pytest.mark.parametrize("name", [name for name in RECIPES if name.endswith("_taught")])
+@pytest.mark.parametrize("name", ["compact_gan_taught", "srgan_taught", "esrgan_taught"])
 def test_taught_recipes_see_the_original_and_the_teacher(name: str) -> None:
     recipe = RECIPES[name]()
     found, before = terms(recipe), terms(RECIPES[recipe.after]())
     loss = objective_of(recipe).taught
-    assert (
-        isinstance(loss, Taught) and loss.signed == (name == "srgan_taught") and loss.scale == recipe.teacher_scale == 4
-    )
-    assert loss.restores == name.startswith("restore") == (getattr(recipe.data, "seen", None) is not None)
+    assert isinstance(loss, Taught) and loss.scale == recipe.teacher_scale == 4 and not loss.restores
+    assert loss.signed == (name == "srgan_taught")
     against = {name: weight for name, weight, _ in loss.losses}
     assert found["perceptual"][0] + against["perceptual"] == before["perceptual"][0] == 1.0
     range_ = 2 if loss.signed else 1
     assert found["l1"][0] * range_ + against["l1"] == before["l1"][0] * range_, "as much of the pixel error as before"
-    if recipe.network.startswith("colourfast"):
-        assert "colour" not in found and "checkerboard" in found, "it keeps them by itself"
-    else:
-        assert found["colour"][0] == (2.0 if loss.signed else 10.0)
+    assert found["colour"][0] == (2.0 if loss.signed else 10.0)
     assert recipe.arguments == RECIPES[recipe.after]().arguments
+
+
+@pytest.mark.parametrize("name", ["restore_taught", "restore_x2_taught"])
+def test_restoration_is_learned_from_the_teacher_by_a_network_that_keeps_colours(name: str) -> None:
+    recipe = RECIPES[name]()
+    loss = objective_of(recipe).taught
+    assert isinstance(loss, Taught) and loss.restores and recipe.teacher_scale == 4
+    assert {name: weight for name, weight, _ in loss.losses} == {"l1": 1.0, "perceptual": 1.0}
+    assert set(terms(recipe)) == {"checkerboard"}
+    data = recipe.data
+    assert "Film(" in repr(data.degrade) and "Spotless(" in repr(data.seen)  # type: ignore[attr-defined]
+    assert repr(data.degrade).replace("Film(", "Spotless(") == repr(data.seen)  # type: ignore[attr-defined]
+    before = RECIPES[recipe.after]()
+    assert recipe.network == f"colourfast_{before.network}" and recipe.arguments == before.arguments
 
 
 def test_total_variation_only_in_srresnet_vgg22() -> None:
