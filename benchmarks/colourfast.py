@@ -1,0 +1,43 @@
+"""Put a built-in model of a compact network into the one that keeps mean colours, weights as they are.
+
+Usage: python benchmarks/colourfast.py NAME  (then acutance evaluate, and ship.py's --scores format goes into the receipt)
+       python benchmarks/colourfast.py NAME --scores RESULT.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from ship import stored_scores
+
+from acutance.models import store
+from acutance.models.store import BUILTIN
+from acutance.networks import NETWORKS
+from acutance.training.export import export_model
+
+NOTE = "in a network that keeps mean colours"
+
+
+def main() -> None:
+    """Export under the same name."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name")
+    parser.add_argument("--scores", type=Path, help="a result of acutance evaluate")
+    given = parser.parse_args()
+    model = store.load(given.name)
+    network = f"colourfast_{model.network.removeprefix('colourfast_')}"
+    module = NETWORKS[network](**model.arguments)
+    module.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in model.weights.items()})
+    receipt = dict(model.receipt)
+    if NOTE not in receipt.get("mixed", ""):
+        receipt["mixed"] = ", ".join(filter(None, [receipt.get("mixed"), NOTE]))
+    if given.scores:
+        receipt["measured"] = stored_scores(given.name, json.loads(given.scores.read_text()))
+    print(export_model(BUILTIN, given.name, network, model.arguments, module, receipt))
+
+
+if __name__ == "__main__":
+    main()
