@@ -1,7 +1,6 @@
 """Put a built-in model of a compact network into the one that keeps mean colours, weights as they are.
 
-Usage: python benchmarks/colourfast.py NAME  (then acutance evaluate, and ship.py's --scores format goes into the receipt)
-       python benchmarks/colourfast.py NAME --scores RESULT.json
+Usage: python benchmarks/colourfast.py NAME [--scores RESULT.json]  (of acutance evaluate, for its receipt)
 """
 
 from __future__ import annotations
