@@ -17,10 +17,9 @@ class Upscaler:
     """A model, ready to enlarge arrays and files.
 
     ``model``: a built-in name, a model file or a run folder; with a ``scale`` up to 2, ``fidelity_x2`` works for
-    ``fidelity``, ``restore_x2`` for ``restore``. ``texture``: from 0, faithful, to 1, most
-    texture. ``engine``: auto, cpu or torch. ``precision``: auto, fp32, bf16 or, for models made fit for it, int8
-    (auto: bf16 for 8-bit pictures where the processor has it). ``tile``: side in pixels, 0 chooses.
-    ``back_project``: iterations of correction.
+    ``fidelity``, ``restore_x2`` for ``restore``. ``texture``: from 0, faithful, to 1, most texture. ``engine``: auto,
+    cpu or torch. ``precision``: auto, fp32, bf16 or, for models made fit for it, int8 (auto: bf16 for 8-bit pictures
+    where the processor has it). ``tile``: side in pixels, 0 chooses. ``back_project``: iterations of correction.
 
     For files also, as the options of ``acutance upscale``: ``scale`` (arrays take the model's own), ``width`` or
     ``height``, ``file_format``, ``quality``, ``overwrite``, ``max_megapixels``. Raises ``UsageError``, and

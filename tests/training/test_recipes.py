@@ -226,10 +226,8 @@ def test_nothing_is_left_on_another_device(name: str, monkeypatch: pytest.Monkey
     side = next(getattr(recipe.data, key) for key in ("patch", "size", "side") if hasattr(recipe.data, key))
     hr = torch.rand(4, 3, side, side, device="meta")
     lr = torch.rand(4, 3, side // recipe.data.scale, side // recipe.data.scale, device="meta")
-    sharp, seen = (
-        (lr if hasattr(recipe.data, "ground") else None),
-        (lr if recipe.name.startswith("restore_x2") else None),
-    )
+    sharp = lr if hasattr(recipe.data, "ground") else None
+    seen = lr if getattr(recipe.data, "seen", None) else None
     batch = Batch(lr=lr, hr=hr, sharp=sharp, seen=seen)
     for turn in objective.turns:  # type: ignore[attr-defined]
         losses = turn.loss(batch)

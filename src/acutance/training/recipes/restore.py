@@ -37,7 +37,7 @@ SOURCE = "Wang et al. 2021 (Real-ESRGAN); film, sizes and rates ours"
 DAMAGE = Mixed(choices=((0.6, RealESRGAN()), (0.4, Film(fade=0.0))))
 
 
-def _often(film: Film) -> Mixed:
+def _sometimes(film: Film) -> Mixed:
     """Ours: three tenths of the pictures are clean, and keep their colours."""
     return Mixed(choices=((0.3, Bicubic()), (0.7, _noisier(film))))
 
@@ -51,10 +51,12 @@ ARGUMENTS: dict[str, Any] = {"scale": 4, "channels": 64, "convolutions": 16}
 SMALL: dict[str, Any] = {"scale": 4, "channels": 32, "convolutions": 8}
 FOLDED: dict[str, Any] = {"channels": 64, "convolutions": 16}
 CROPS = PairedCrops(scale=4, patch=128, batch=8, candidates=3, degrade=DAMAGE, sharpen=True)
-COLOURFUL = replace(CROPS, patch=144, batch=4, candidates=2, degrade=_often(Film(fade=0.0)))
+COLOURFUL = replace(CROPS, patch=144, batch=4, candidates=2, degrade=_sometimes(Film(fade=0.0)))
 # Ours: the network keeps its input's mean colours, so these do not flicker; dust and scratches come to the pupil alone,
 # because a teacher that has never seen any would draw them sharply.
-TAUGHT = replace(COLOURFUL, degrade=_often(Film(fade=0.0, flicker=0.0)), seen=_often(Spotless(fade=0.0, flicker=0.0)))
+TAUGHT = replace(
+    COLOURFUL, degrade=_sometimes(Film(fade=0.0, flicker=0.0)), seen=_sometimes(Spotless(fade=0.0, flicker=0.0))
+)
 LAST: dict[str, Any] = {
     "schedule": ConstantThenDecay(warmup=50, decay=1000), "steps": 2000, "valid_every": 500, "save_every": 250,
 }  # fmt: skip
@@ -88,8 +90,8 @@ def restore_colour() -> Recipe:
 
 
 def restore_taught() -> Recipe:
-    """``restore_colour`` once more, learning also from what a larger model of restoration, such as Real-ESRGAN's, draws
-    of the damaged picture; by a network that keeps mean colours."""
+    """``restore_colour`` once more, learning what a larger model of restoration, such as Real-ESRGAN's, draws of the
+    damaged picture; by a network that keeps mean colours."""
     crops, after = replace(TAUGHT, patch=128), "restore_colour"
     return _taught(
         "restore_taught", "colourfast_compact", lambda: ColourfastCompact(**ARGUMENTS), ARGUMENTS, crops, after
