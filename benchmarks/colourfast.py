@@ -1,4 +1,4 @@
-"""Put a built-in model of a compact network into the one that keeps mean colours, weights as they are.
+"""Put a built-in model into the network of its kind that keeps mean colours, weights as they are.
 
 Usage: python benchmarks/colourfast.py NAME [--scores RESULT.json]  (of acutance evaluate, for its receipt)
 """
@@ -29,7 +29,8 @@ def main() -> None:
     model = store.load(given.name)
     network = f"colourfast_{model.network.removeprefix('colourfast_')}"
     module = NETWORKS[network](**model.arguments)
-    module.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in model.weights.items()})
+    weights = {name: torch.from_numpy(tensor) for name, tensor in model.weights.items()}
+    module.load_state_dict(module.state_dict() | weights)  # batch norms count training steps, which no model file holds
     receipt = dict(model.receipt)
     if NOTE not in receipt.get("mixed", ""):
         receipt["mixed"] = ", ".join(filter(None, [receipt.get("mixed"), NOTE]))

@@ -91,6 +91,24 @@ def test_mistakes_are_one_line(home, checkpoint: Path, tmp_path: Path, monkeypat
     assert not (tmp_path / "x.safetensors").exists()
 
 
+def test_import_can_keep_colours(acutance, home, checkpoint: Path, small_photo) -> None:
+    """A checkpoint that reddens, with and without."""
+    weights = torch.load(checkpoint)["params_ema"]
+    weights["conv_last.weight"] *= 0.1
+    weights["conv_last.bias"] += torch.tensor([0.55, 0.5, 0.5])
+    torch.save(weights, checkpoint)
+    grey = (small_photo // 8 + 112).astype(np.uint8)
+    pyvips.Image.new_from_array(grey).write_to_file(str(checkpoint.parent / "a.png"))
+    drift = {}
+    for name, more in (("plain", ()), ("kept", ("--keep-colours",))):
+        assert acutance("models", "import", checkpoint, "--name", name, *more, **home).returncode == 0
+        done = acutance("upscale", "a.png", "--model", name, "-o", f"{name}.png", **home)
+        assert done.returncode == 0, done.stderr
+        result = pyvips.Image.new_from_file(str(checkpoint.parent / f"{name}.png")).numpy()
+        drift[name] = abs(result.mean((0, 1)) - grey.mean((0, 1))).max()
+    assert drift["plain"] > 5 and drift["kept"] < 0.5, drift
+
+
 def test_a_checkpoint_named_as_model_points_to_import(acutance, checkpoint: Path, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"")
     done = acutance("upscale", "a.png", "--model", checkpoint)

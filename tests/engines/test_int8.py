@@ -99,6 +99,7 @@ def test_ranges_are_those_of_the_inputs_of_the_layers() -> None:
     inside = np.where(inside > 0, inside, slopes * inside)
     assert low <= inside.min() + 1e-5 and high >= inside.max() - 1e-5
     assert len(int8.observe(model, [grey])) == 17
+    assert len(int8.observe(store.load("restore"), [grey])) == 17, "its means of colours are not rounded"
 
 
 def test_the_dial_has_the_ranges_of_both_or_none() -> None:

@@ -36,6 +36,11 @@ SMALL = {
     "unet": ("unet", {"width": 0.125}),
     "unet-norm": ("unet", {"width": 0.125, "batch_norm": True}),
     "face": ("face", {"channels": 16, "blocks": 2}),
+    "colourfast-srresnet": ("colourfast_srresnet", {"channels": 16, "blocks": 2}),
+    "colourfast-rrdb-x2": ("colourfast_rrdb", {"scale": 2, "channels": 16, "blocks": 1, "growth": 8}),
+    "colourfast-msrresnet-x3": ("colourfast_msrresnet", {"scale": 3, "channels": 16, "blocks": 1}),
+    "colourfast-unet": ("colourfast_unet", {"width": 0.125}),
+    "colourfast-face": ("colourfast_face", {"channels": 16, "blocks": 2}),
 }
 
 
@@ -55,7 +60,9 @@ def contrasting(network: str, arguments: dict, picture: torch.Tensor) -> nn.Modu
         raw = module(picture * 2 - 1 if getattr(module, "signed_input", False) else picture)
         last = layers[-1]
         before = (
-            torch.atanh(raw.clamp(-0.999, 0.999)).std() if network in ("face", "tensorlayer_srresnet") else raw.std()
+            torch.atanh(raw.clamp(-0.999, 0.999)).std()
+            if network in ("face", "colourfast_face", "tensorlayer_srresnet")
+            else raw.std()
         )
         last.weight *= (0.15 if hasattr(module, "signed_output") else 0.1) / before.item()
         if not hasattr(module, "signed_output") and last.bias is not None:

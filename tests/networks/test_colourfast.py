@@ -9,8 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from acutance.networks import NETWORKS
 from acutance.networks.colourfast import LARGEST, SIDE, ColourfastCompact, ColourfastFoldedCompact
 from acutance.networks.compact import Compact, FoldedCompact
+from acutance.networks.ranges import UnitRange
 
 Network = TypeVar("Network", bound=nn.Module)
 SMALL = {"channels": 8, "convolutions": 2}
@@ -89,3 +91,34 @@ def test_the_halo_is_the_receptive_radius() -> None:
     assert x.grad is not None
     touched = x.grad[0].abs().sum(0).nonzero()
     assert (touched - 30).abs().max().item() == network.halo == 5 + SIDE // 2
+
+
+OTHERS = {
+    "srresnet": {"channels": 8, "blocks": 1},
+    "rrdb": {"channels": 8, "blocks": 1, "growth": 4, "scale": 2},
+    "msrresnet": {"channels": 8, "blocks": 1, "scale": 3},
+    "unet": {"width": 0.125},
+    "face": {"channels": 8, "blocks": 1},
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+@torch.no_grad()
+def test_any_network_can_keep_them(name: str) -> None:
+    """Whatever its scale and value range: noise around a wrong grey becomes noise around the right one, by the same
+    weights."""
+    torch.manual_seed(0)
+    plain, kept = (NETWORKS[n](**OTHERS[name]).eval() for n in (name, f"colourfast_{name}"))
+    for layer in plain.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.kaiming_normal_(layer.weight, 0.2)
+    x = torch.rand(1, 3, 64, 64) * 0.1 + 0.4
+    last = [m for m in plain.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)][-1]
+    last.weight *= 0.01
+    assert last.bias is not None
+    drawn = means(UnitRange(plain)(x))[0]
+    last.bias += (torch.tensor([0.06, 0.02, -0.04]) + means(x)[0] - drawn) * (2 if name in ("srresnet", "face") else 1)
+    kept.load_state_dict(plain.state_dict())
+    moved, stayed = (means(UnitRange(n)(x)) - means(x) for n in (plain, kept))
+    assert kept.halo == plain.halo + SIDE // 2
+    assert moved.abs().max() > 4 / 255 and stayed.abs().max() < 0.5 / 255

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -185,12 +186,16 @@ def _described(model: Model) -> list[tuple[str, str]]:
 @click.option("--output", "-o", type=options.PATH, help="OUT.safetensors; default: your models folder.")
 @click.option("--name", help="What to call it; default: as the file.")
 @click.option("--licence", default="unknown", help="Its licence, for the receipt.")
+@click.option("--keep-colours", is_flag=True, help="Let its results keep the mean colours of their input.")
 @overwrite_file
 @options.json_lines
-def import_(file: Path, output: Path | None, name: str | None, licence: str, overwrite: bool, json: bool) -> None:
+def import_(
+    file: Path, output: Path | None, name: str | None, licence: str, keep_colours: bool, overwrite: bool, json: bool
+) -> None:
     """Make a model of an ESRGAN, Real-ESRGAN, SRVGGNetCompact or MSRResNet checkpoint (.pth). Needs torch.
 
-    The checkpoint is read without running any code in it, and recognised by its tensors.
+    The checkpoint is read without running any code in it, and recognised by its tensors. Models trained
+    against a critic often tint or fade what they draw; with --keep-colours that is taken away again.
     """
     from acutance.models import store
 
@@ -214,6 +219,8 @@ def import_(file: Path, output: Path | None, name: str | None, licence: str, ove
         "licence": licence,
     }  # fmt: skip
     target.parent.mkdir(parents=True, exist_ok=True)
+    if keep_colours:
+        found = replace(found, network=f"colourfast_{found.network}")
     export_model(target.parent, target.stem, found.network, found.arguments, found.module(), receipt)
     _made(target, json)
 

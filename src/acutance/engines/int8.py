@@ -85,8 +85,14 @@ def observe(model: Model, pictures: Sequence[np.ndarray]) -> Ranges:
 
 
 def _convolutions(graph: ov.Model) -> list[ov.Node]:
-    """Those with constant weights, in the order in which they run, without the first."""
+    """Those with learned weights, in the order in which they run, without the first."""
     return [
         node for node in graph.get_ordered_ops()
         if node.get_type_name() == "Convolution" and node.input_value(1).get_node().get_type_name() == "Constant"
+        and not _averages(node.input_value(1).get_node().get_data())
     ][1:]  # fmt: skip
+
+
+def _averages(weights: np.ndarray) -> bool:
+    """Whether they are a colourfast network's means of pixels: zeros and one other number."""
+    return weights.shape[2:] == (1, 1) and len(np.unique(weights)) == 2

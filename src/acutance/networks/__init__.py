@@ -4,7 +4,7 @@ Each says of itself ``scale``, ``halo`` (receptive radius in input pixels, or No
 and, where it needs one, ``multiple`` (input sizes are multiples of it); its value ranges as in ``ranges``.
 """
 
-from acutance.networks.colourfast import ColourfastCompact, ColourfastFoldedCompact
+from acutance.networks.colourfast import ColourfastCompact, ColourfastFoldedCompact, colourfast
 from acutance.networks.compact import Compact, FoldedCompact
 from acutance.networks.face import FaceGenerator
 from acutance.networks.msrresnet import MSRResNet
@@ -18,6 +18,11 @@ NETWORKS = {
     "compact_x2": FoldedCompact,
     "colourfast_compact": ColourfastCompact,
     "colourfast_compact_x2": ColourfastFoldedCompact,
+    "colourfast_srresnet": colourfast(SRResNet),
+    "colourfast_rrdb": colourfast(RRDBNet),
+    "colourfast_msrresnet": colourfast(MSRResNet),
+    "colourfast_unet": colourfast(AdditiveUNet),
+    "colourfast_face": colourfast(FaceGenerator),
     "srresnet": SRResNet,
     "tensorlayer_srresnet": TensorlayerSRResNet,
     "rrdb": RRDBNet,

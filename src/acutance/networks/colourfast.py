@@ -2,17 +2,22 @@
 
 What is trained to sharpen saturates, and what is trained against a critic wanders; either moves the mean of a region by
 a level or so, and no loss for it gets that to nothing. Here the network's result, as it will be seen, is compared with
-its input over squares of 52 output pixels and the difference taken away, all before pixels are shuffled to their
-places. No weights: those of the plain network fit.
+its input over squares of 13 input pixels (of a network that folds them: folded ones) and the difference taken away. No
+weights: those of the plain network fit. The compact ones do it before pixels are shuffled to their places, which costs
+them next to nothing.
 """
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from acutance.networks.compact import Compact, FoldedCompact
+from acutance.networks.ranges import as_output, to_unit
 
 SIDE = 13  # of a square, in input pixels or folded ones; odd, so that it has a pixel in its middle
 LARGEST = 32 / 255  # a scratch or a speck that was removed counts no more than this
@@ -22,12 +27,20 @@ def _kept(residual: Tensor, cell: int, given: Tensor, fold: int) -> Tensor:
     """``residual`` ``(N, 3 cell^2, H, W)`` on top of ``given`` ``(N, 3 fold^2, H, W)``, with its mean colours: pictures
     in [0, 1] as pixel-unshuffle folds them."""
     under = _nearest(given, cell, fold)
-    seen = torch.maximum(torch.minimum(residual, 1 - under), -under)  # what white and black leave of it; small numbers
     mean = torch.eye(3, device=given.device).repeat_interleave(cell**2, 1) / cell**2
-    moved = F.conv2d(seen, mean[..., None, None]).clamp(-LARGEST, LARGEST)
-    rows = F.avg_pool2d(moved, (SIDE, 1), 1, (SIDE // 2, 0), count_include_pad=False)
-    drift = F.avg_pool2d(rows, (1, SIDE), 1, (0, SIDE // 2), count_include_pad=False)
+    drift = _drift(F.conv2d(_seen(residual, under), mean[..., None, None]))
     return residual + under - _nearest(drift, cell, 1)
+
+
+def _seen(residual: Tensor, under: Tensor) -> Tensor:
+    """What white and black leave of it; small numbers."""
+    return torch.maximum(torch.minimum(residual, 1 - under), -under)
+
+
+def _drift(moved: Tensor) -> Tensor:
+    """The mean of ``moved`` over the square around every pixel."""
+    rows = F.avg_pool2d(moved.clamp(-LARGEST, LARGEST), (SIDE, 1), 1, (SIDE // 2, 0), count_include_pad=False)
+    return F.avg_pool2d(rows, (1, SIDE), 1, (0, SIDE // 2), count_include_pad=False)
 
 
 def _nearest(folded: Tensor, cell: int, fold: int) -> Tensor:
@@ -58,3 +71,33 @@ class ColourfastFoldedCompact(FoldedCompact):
     def forward(self, x: Tensor) -> Tensor:
         folded = F.pixel_unshuffle(x, 2)
         return F.pixel_shuffle(_kept(self.body(folded).float(), 4, folded, 2), 4)
+
+
+def colourfast(plain: Any) -> type[nn.Module]:
+    """The generator class ``plain``, of any scale and value range, with the mean colours of its input: same arguments,
+    same weights, a ``halo`` of six more."""
+
+    class Colourfast(plain):
+        @functools.wraps(plain.__init__)
+        def __init__(self, **arguments: Any) -> None:
+            super().__init__(**arguments)
+            self.halo += SIDE // 2
+
+        def forward(self, x: Tensor) -> Tensor:
+            given, drawn = _to_unit(self, x, "signed_input"), _to_unit(self, super().forward(x), "signed_output")
+            under = _enlarged(given, self.scale)
+            drawn = F.prelu(drawn.float(), x.new_ones(1))  # changes nothing, but OpenVINO in bf16 writes it as fp32
+            drift = _drift(F.avg_pool2d(_seen(drawn - under, under), self.scale))
+            return as_output(self, drawn - _enlarged(drift, self.scale))
+
+    Colourfast.__name__ = Colourfast.__qualname__ = f"Colourfast{plain.__name__}"
+    Colourfast.__doc__ = f"``{plain.__name__}`` with the mean colours of its input."
+    return Colourfast
+
+
+def _enlarged(x: Tensor, scale: int) -> Tensor:
+    return F.pixel_shuffle(_nearest(x, scale, 1), scale)
+
+
+def _to_unit(network: nn.Module, x: Tensor, signed: str) -> Tensor:
+    return to_unit(x) if getattr(network, signed, False) else x
