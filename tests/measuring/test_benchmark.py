@@ -14,8 +14,12 @@ from acutance.errors import BadInput, UsageError
 from acutance.imaging.bicubic import downscale, lanczos, nearest, upscale
 from acutance.measuring import scores
 from acutance.measuring.benchmark import Spent, common_scale, evaluate
-from acutance.measuring.methods import interpolation, partners, ready_made
+from acutance.measuring.methods import interpolation, network, partners, ready_made
 from acutance.measuring.pairs import find_pairs, fit, load_pair, set_name
+from acutance.models.model import read_model
+from acutance.networks import NETWORKS
+from acutance.pipelines.upscale import Settings
+from acutance.training.export import export_model
 
 USUAL = ("psnr_y", "ssim_y")
 
@@ -80,6 +84,18 @@ def test_a_second_run_is_known(bench: Path, photo: np.ndarray) -> None:
     after = evaluate(methods, [bench], 4, ("psnr_y",), spent=changed)
     assert (changed.measured, changed.recalled) == (2, 2)  # so is a picture of other bytes, under any name
     assert after[0].rows[0] != before[0].rows[0] and after[0].rows[1] == before[0].rows[1]
+
+
+def test_scores_are_of_what_a_model_computes_not_of_what_its_receipt_says(bench: Path, tmp_path: Path) -> None:
+    arguments = {"channels": 8, "convolutions": 1}
+    first = NETWORKS["compact"](**arguments)
+    other = NETWORKS["compact"](**arguments)
+    found = []
+    for name, module, receipt in (("a", first, {}), ("a", first, {"about": "more"}), ("b", other, {})):
+        model, spent = read_model(export_model(tmp_path, name, "compact", arguments, module, receipt)), Spent()
+        evaluate([network(model, Settings(precision="fp32"))], [bench], 4, ("psnr_y",), spent=spent)
+        found.append(spent.measured)
+    assert found == [2, 0, 2]
 
 
 def test_kept_scores_that_are_damaged_are_measured_again(bench: Path) -> None:

@@ -14,7 +14,7 @@ from acutance.files.images import sha256
 from acutance.files.pixels import read_rgb8
 from acutance.imaging.bicubic import lanczos, nearest, upscale
 from acutance.measuring.pairs import Pair, find_pairs, fit, pictures, set_name
-from acutance.models.model import Model
+from acutance.models.model import Model, digest
 from acutance.pipelines.plan import VERSION
 from acutance.pipelines.upscale import Settings, Upscaler
 
@@ -57,6 +57,8 @@ def network(model: Model, settings: Settings, label: str = "") -> Method:
     """A model, run by the engine that also upscales photographs."""
     upscaler = Upscaler(model, settings)
     engine, precision = upscaler.settle(np.dtype(np.uint8))
+    # What is computed, whatever the file's receipt says of it.
+    computed = f"{digest(model.weights)} {model.graph_sha256} {model.geometry} {model.int8}"
 
     def run(_: str, pair: Pair) -> tuple[np.ndarray, Pair]:
         return upscaler.array(pair.lr), pair
@@ -64,7 +66,7 @@ def network(model: Model, settings: Settings, label: str = "") -> Method:
     return Method(
         name=label or model.name,
         run=run,
-        identity=lambda *_: f"{model.sha256} {engine} {precision} {settings.back_project} {settings.tile} {VERSION}",
+        identity=lambda *_: f"{computed} {engine} {precision} {settings.back_project} {settings.tile} {VERSION}",
         facts={"kind": "model", "sha256": model.sha256, "parameters": model.parameters, "engine": engine,
                "precision": precision, "scale": model.geometry.scale},
     )  # fmt: skip
