@@ -54,6 +54,10 @@ def test_a_recipe_is_a_whole_value(name: str) -> None:
     made = objective.generator.state_dict()  # type: ignore[attr-defined]
     assert {key: t.shape for key, t in made.items()} == {key: t.shape for key, t in generator.state_dict().items()}
     assert RECIPES[name].__doc__ and (not recipe.after or recipe.after in RECIPES)
+    losses = [loss for _, _, loss in getattr(objective, "losses", ())] + [getattr(objective, "taught", None)]
+    for loss in losses:
+        if isinstance(loss, Perceptual | Taught) and not name.startswith("face"):  # which feeds [-1, 1], as its source
+            assert loss.signed == getattr(generator, "signed_output", False), "it would see pictures paled or inverted"
 
 
 @pytest.mark.parametrize("name", [n for n in RECIPES if n.endswith("_small") or n in ("compact_gan", "siamese_plus")])
@@ -127,6 +131,16 @@ def test_restoration_is_learned_from_the_teacher_by_a_network_that_keeps_colours
     assert repr(data.degrade).replace("Film(", "Spotless(") == repr(data.seen)  # type: ignore[attr-defined]
     before = RECIPES[recipe.after]()
     assert recipe.network == f"colourfast_{before.network}" and recipe.arguments == before.arguments
+
+
+def test_the_taught_unet_plays_the_conditional_game_of_the_one_before() -> None:
+    recipe = RECIPES["unet_srgan_taught"]()
+    before = RECIPES[recipe.after]()
+    objective, reference = objective_of(recipe), objective_of(before)
+    assert objective.game == reference.game and objective.weight == reference.weight
+    assert objective.judge is conditional and [turn.name for turn in objective.turns] == ["critic", "generator"]
+    assert recipe.network == f"colourfast_{before.network}" and recipe.arguments == before.arguments
+    assert set(terms(recipe)) == {"l1", "perceptual", "checkerboard"} and objective.taught.scale == 4
 
 
 def test_total_variation_only_in_srresnet_vgg22() -> None:

@@ -86,7 +86,8 @@ def colourfast(plain: Any) -> type[nn.Module]:
         def forward(self, x: Tensor) -> Tensor:
             given, drawn = _to_unit(self, x, "signed_input"), _to_unit(self, super().forward(x), "signed_output")
             under = _enlarged(given, self.scale)
-            drawn = F.prelu(drawn.float(), x.new_ones(1))  # changes nothing, but OpenVINO in bf16 writes it as fp32
+            drawn = drawn.float()
+            drawn = F.prelu(drawn, drawn.new_ones(1))  # changes nothing, but OpenVINO in bf16 writes it as fp32
             drift = _drift(F.avg_pool2d(_seen(drawn - under, under), self.scale))
             return as_output(self, drawn - _enlarged(drift, self.scale))
 

@@ -67,6 +67,7 @@ from acutance.training.recipes.unet_srgan import (
     unet_srgan,
     unet_srgan_short,
     unet_srgan_small,
+    unet_srgan_taught,
 )
 
 RECIPES = {
@@ -79,7 +80,7 @@ RECIPES = {
         srgan_tensorlayer_init, srgan_tensorlayer, srgan_tensorlayer_small,
         esrgan_psnr, esrgan, esrgan_minc, esrgan_16_psnr, esrgan_16, esrgan_psnr_short, esrgan_short, esrgan_finish,
         esrgan_taught, esrgan_psnr_small, esrgan_small,
-        unet_srgan, unet_psnr_short, unet_srgan_short, unet_psnr_small, unet_srgan_small,
+        unet_srgan, unet_psnr_short, unet_srgan_short, unet_srgan_taught, unet_psnr_small, unet_srgan_small,
         face_srgan, face_srgan_finish, face_srgan_small,
         restore_psnr, restore, restore_noise, restore_colour, restore_taught,
         restore_x2_psnr, restore_x2, restore_x2_colour, restore_x2_taught,

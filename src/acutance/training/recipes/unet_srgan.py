@@ -8,6 +8,7 @@ from typing import Any, cast
 from torch import nn
 
 from acutance.degrade.linear import Linear
+from acutance.networks import NETWORKS
 from acutance.networks.critics import ConditionalCritic
 from acutance.networks.unet import AdditiveUNet
 from acutance.training.data import PairedCrops
@@ -18,7 +19,7 @@ from acutance.training.losses.pixel import l1
 from acutance.training.muon import Muon, is_inside
 from acutance.training.objective import Adversarial, MakeOptimizer, Regression, Term, conditional
 from acutance.training.recipe import ConstantThenDecay, Features, MultiStep, Recipe
-from acutance.training.recipes.compact_gan import LAYERS
+from acutance.training.recipes.compact_gan import CHECKERBOARD, LAYERS, noisy, taught
 from acutance.training.recipes.optimizers import adam
 from acutance.training.recipes.srgan import SHORT_ADVERSARIAL
 
@@ -28,6 +29,7 @@ HALF: dict[str, Any] = {"batch_norm": False, "width": 0.5}
 SMALL: dict[str, Any] = {"batch_norm": False, "width": 0.25}
 SMOOTH = PairedCrops(scale=4, patch=256, batch=4, candidates=3)
 GAME = replace(SMOOTH, patch=192)
+TAUGHT = replace(noisy(3), patch=128, batch=3)
 
 
 def unet_srgan(pixel: float = 0.0) -> Recipe:
@@ -69,7 +71,7 @@ def unet_srgan_short() -> Recipe:
     """
 
     def objective(features: nn.Module) -> Adversarial:
-        content = Perceptual(features=features, layers=LAYERS, signed=True)
+        content = Perceptual(features=features, layers=LAYERS)
         return Adversarial(
             AdditiveUNet(**HALF), ConditionalCritic(size=GAME.patch, inject=48, width=0.5), game=NonSaturating(),
             weight=SHORT_ADVERSARIAL, losses=(("l1", 0.5, l1), ("perceptual", 1.0, content)),
@@ -80,6 +82,27 @@ def unet_srgan_short() -> Recipe:
     return replace(
         recipe, objective=objective, data=GAME, features=Features(kind=OXFORD_VGG19, last="conv3_4"),
         after="unet_psnr_short",
+    )  # fmt: skip
+
+
+def unet_srgan_taught() -> Recipe:
+    """``unet_srgan_short`` once more, by a network that keeps mean colours, learning also from what a better one draws,
+    such as ``esrgan``; with noise in every fourth input and a loss for what repeats with every input pixel (ours)."""
+
+    def objective(features: nn.Module, teacher: nn.Module) -> Adversarial:
+        content = Perceptual(features=features, layers=LAYERS)
+        return Adversarial(
+            NETWORKS["colourfast_unet"](**HALF), ConditionalCritic(size=TAUGHT.patch, inject=32, width=0.5),
+            game=NonSaturating(), weight=SHORT_ADVERSARIAL,
+            losses=(("l1", 0.25, l1), ("perceptual", 0.3, content), CHECKERBOARD),
+            taught=taught(teacher, content, pixel=0.25), optimizers=(adam(2e-4, (0.9, 0.99)), adam(1e-4)),
+            judge=conditional, critic_first=True,
+        )  # fmt: skip
+
+    return replace(
+        unet_srgan_short(), name="unet_srgan_taught", network="colourfast_unet", objective=objective, data=TAUGHT,
+        teacher_scale=4, ema=0.995, steps=3000, schedule=ConstantThenDecay(warmup=100, decay=1500), valid_every=500,
+        save_every=250, after="unet_srgan_short",
     )  # fmt: skip
 
 
