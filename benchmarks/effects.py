@@ -2,7 +2,8 @@
 
 Usage: python benchmarks/effects.py RUN BENCH [--before RUN_OR_MODEL] [--metrics psnr_y ssim_y lpips ...]
        python benchmarks/effects.py RUN DATASET --held-out [--beside MODEL...]
-Writes results/training/NAME.json, .jpg and the log of the run as NAME.jsonl.
+RUN is a finished run's folder or, once it is shipped, the model. Writes results/training/NAME.json, .jpg and the log of
+the run as NAME.jsonl, NAME being that of the recipe.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ def main() -> None:
     parser.add_argument("--beside", nargs="*", default=[], help="other models, on the same pictures")
     parser.add_argument("--metrics", nargs="+", default=USUAL, help="see acutance evaluate --metrics list")
     given = parser.parse_args()
-    facts = json.loads((given.run / "run.json").read_text())
+    is_run = (given.run / "run.json").is_file()
+    facts = json.loads((given.run / "run.json").read_text()) if is_run else store.load(str(given.run)).receipt
     recipe = find_recipe(facts["recipe"]["name"])
     scale = recipe.data.scale
     if given.held_out:
@@ -69,12 +71,13 @@ def main() -> None:
     flags = ["--held-out"] * given.held_out + ["--beside", *given.beside] * bool(given.beside)
     flags += ["--before", given.before] if given.before else []
     flags += ["--metrics", *given.metrics] if given.metrics != USUAL else []
-    command = " ".join(["python benchmarks/effects.py", f"runs/{given.run.name}", given.bench.name, *flags])
+    command = " ".join(["python benchmarks/effects.py", f"runs/{given.run.name}" if is_run else str(given.run), given.bench.name, *flags])
     result = {"command": command, **receipt(),
               "recipe": name, "steps": facts["steps"], "trained_at": facts["commit"], "pictures": len(pairs),
               "set": given.bench.name, "scores": scores}  # fmt: skip
     (folder / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
-    shutil.copyfile(given.run / "metrics.jsonl", folder / f"{name}.jsonl")
+    if is_run:
+        shutil.copyfile(given.run / "metrics.jsonl", folder / f"{name}.jsonl")
     Image.fromarray(sheet(busiest_crops(pairs, 3), models["after"])).save(folder / f"{name}.jpg", quality=88)
     print(json.dumps(scores, indent=1))
 
