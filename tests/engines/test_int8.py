@@ -111,7 +111,7 @@ def test_what_cannot_run_in_eight_bits_is_refused() -> None:
     model = store.load()
     assert choose(model, "auto", "int8", deep=False) == ("cpu", "int8")
     assert not store.load("fidelity_x2").int8 and not store.load("restore").int8
-    with pytest.raises(UsageError, match="carries no int8 facts"):
+    with pytest.raises(UsageError, match="cannot run in 8 bits"):
         choose(replace(model, int8=()), "auto", "int8", deep=False)
     with pytest.raises(UsageError, match="cpu engine only"):
         choose(model, "torch", "int8", deep=False)

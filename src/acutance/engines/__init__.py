@@ -42,7 +42,10 @@ def choose(model: Model, engine: EngineName, precision: Precision, *, deep: bool
     if precision == "int8" and engine == "torch":
         raise UsageError("int8 runs on the cpu engine only; leave --engine out")
     if precision == "int8" and not model.int8:
-        raise UsageError(f"{model.name} carries no int8 facts (it was not calibrated for int8); use --precision auto")
+        raise UsageError(
+            f"{model.name} cannot run in 8 bits, for it was not calibrated (acutance models calibrate); leave "
+            "--precision out"
+        )
     if engine == "torch":
         from acutance.engines import torch as torch_engine
 
