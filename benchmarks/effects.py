@@ -71,7 +71,8 @@ def main() -> None:
     flags = ["--held-out"] * given.held_out + ["--beside", *given.beside] * bool(given.beside)
     flags += ["--before", given.before] if given.before else []
     flags += ["--metrics", *given.metrics] if given.metrics != USUAL else []
-    command = " ".join(["python benchmarks/effects.py", f"runs/{given.run.name}" if is_run else str(given.run), given.bench.name, *flags])
+    what = f"runs/{given.run.name}" if is_run else str(given.run)
+    command = " ".join(["python benchmarks/effects.py", what, given.bench.name, *flags])
     result = {"command": command, **receipt(),
               "recipe": name, "steps": facts["steps"], "trained_at": facts["commit"], "pictures": len(pairs),
               "set": given.bench.name, "scores": scores}  # fmt: skip
