@@ -2,6 +2,7 @@
 
 Usage: python benchmarks/ship.py RUN BENCH_FOLDER --name fidelity --about "..."
 --calm RUN --share 0.8 mixes the weights with those of the run that this one started from (Wang 2018, sec. 3.4).
+--also takes the mean of this run and others, runs or checkpoints' average.safetensors, before that.
 A style model has no test sets: without BENCH_FOLDER it takes its scores from what benchmarks/style.py stored,
 python benchmarks/ship.py RUN --name vangogh --scores benchmarks/results/style.json --about "..."
 and a model for pictures of one kind from what benchmarks/effects.py stored, benchmarks/results/training/NAME.json.
@@ -48,6 +49,14 @@ def stored_scores(name: str, result: dict) -> dict[str, float]:
     }
 
 
+def read(start: Path) -> dict[str, torch.Tensor]:
+    """The weights that ``--from start`` would mean."""
+    found = start_weights(start)
+    if found is None:
+        sys.exit(f"{start}: holds no sound checkpoint")
+    return {name: tensor.float() for name, tensor in load_file(found).items()}
+
+
 def main() -> None:
     """Export, measure, and export again with the measured scores in the receipt."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -58,7 +67,9 @@ def main() -> None:
     parser.add_argument("--about", required=True)
     parser.add_argument("--data", required=True, help="The training sets and their licences, in words.")
     parser.add_argument("--calm", type=Path, help="the run or model it started from")
+    parser.add_argument("--also", type=Path, nargs="+", default=[], help="other runs or averages of checkpoints")
     parser.add_argument("--share", type=float, default=0.8, help="of RUN's weights in the mixture with --calm")
+    parser.add_argument("--mixed", help="what the mean with --also is of, in words")
     parser.add_argument("--int8", type=Path, help="photographs to calibrate it with for 8 bits")
     parser.add_argument("--lpips", action="store_true", help="also measure LPIPS (weights in $ACUTANCE_WEIGHTS)")
     given = parser.parse_args()
@@ -69,11 +80,10 @@ def main() -> None:
         sys.exit(f"{given.run}: stands at step {checkpoint.step_of(last)} of {facts['steps']}; finish it first")
     network = NETWORKS[recipe.network](**recipe.arguments)
     weights = load_file(last / "average.safetensors")
+    for number, other in enumerate(given.also, 2):
+        weights = {name: torch.lerp(tensor, read(other)[name], 1 / number) for name, tensor in weights.items()}
     if given.calm:
-        found = start_weights(given.calm)
-        if found is None:
-            sys.exit(f"{given.calm}: holds no sound checkpoint")
-        calm = {name: tensor.float() for name, tensor in load_file(found).items()}
+        calm = read(given.calm)
         weights = {
             name: torch.lerp(calm[name], tensor, given.share) if tensor.is_floating_point() else tensor
             for name, tensor in weights.items()
@@ -83,7 +93,7 @@ def main() -> None:
     receipt |= {key: facts[key] for key in ("teacher", "before") if facts.get(key)}
     receipt |= {"steps": facts["steps"], "about": given.about, "trained_on": given.data, "measured": {}}
     if given.calm:
-        receipt["mixed"] = f"{given.share:g} of it and {1 - given.share:g} of {given.calm.name}"
+        receipt["mixed"] = f"{given.share:g} of {given.mixed or 'it'} and {1 - given.share:g} of {given.calm.name}"
     export_model(BUILTIN, given.name, recipe.network, recipe.arguments, network, receipt)
     model = read_model(BUILTIN / f"{given.name}.safetensors")
     metrics = {"PSNR-Y": "psnr_y"} | ({"LPIPS": "lpips"} if given.lpips else {})
