@@ -43,8 +43,8 @@ def choose(model: Model, engine: EngineName, precision: Precision, *, deep: bool
         raise UsageError("int8 runs on the cpu engine only; leave --engine out")
     if precision == "int8" and not model.int8:
         raise UsageError(
-            f"{model.name} cannot run in 8 bits, for it was not calibrated (acutance models calibrate); leave "
-            "--precision out"
+            f"--precision int8: {model.name} cannot run in 8 bits, for it was not calibrated (acutance models "
+            "calibrate); leave it out"
         )
     if engine == "torch":
         from acutance.engines import torch as torch_engine
