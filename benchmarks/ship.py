@@ -57,6 +57,11 @@ def read(start: Path) -> dict[str, torch.Tensor]:
     return {name: tensor.float() for name, tensor in load_file(found).items()}
 
 
+def mixed(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor], share: float) -> dict[str, torch.Tensor]:
+    """``share`` of ``b``, the rest of ``a``; what is counted in whole numbers is ``b``'s."""
+    return {name: torch.lerp(a[name], t, share) if t.is_floating_point() else t for name, t in b.items()}
+
+
 def main() -> None:
     """Export, measure, and export again with the measured scores in the receipt."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -73,6 +78,8 @@ def main() -> None:
     parser.add_argument("--int8", type=Path, help="photographs to calibrate it with for 8 bits")
     parser.add_argument("--lpips", action="store_true", help="also measure LPIPS (weights in $ACUTANCE_WEIGHTS)")
     given = parser.parse_args()
+    if bool(given.also) != bool(given.mixed):
+        sys.exit("--also and --mixed go together: the receipt says what was mixed")
     facts = json.loads((given.run / "run.json").read_text())
     recipe = find_recipe(facts["recipe"]["name"])
     last = next(c for c in reversed(checkpoint.checkpoints(given.run)) if checkpoint.damage(c) is None)
@@ -81,17 +88,15 @@ def main() -> None:
     network = NETWORKS[recipe.network](**recipe.arguments)
     weights = load_file(last / "average.safetensors")
     for number, other in enumerate(given.also, 2):
-        weights = {name: torch.lerp(tensor, read(other)[name], 1 / number) for name, tensor in weights.items()}
+        weights = mixed(read(other), weights, 1 - 1 / number)
     if given.calm:
-        calm = read(given.calm)
-        weights = {
-            name: torch.lerp(calm[name], tensor, given.share) if tensor.is_floating_point() else tensor
-            for name, tensor in weights.items()
-        }
+        weights = mixed(read(given.calm), weights, given.share)
     network.load_state_dict(weights)
     receipt = {key: facts[key] for key in ("recipe", "data", "seed", "start", "versions", "commit")}
     receipt |= {key: facts[key] for key in ("teacher", "before") if facts.get(key)}
     receipt |= {"steps": facts["steps"], "about": given.about, "trained_on": given.data, "measured": {}}
+    if given.mixed:
+        receipt["mixed"] = given.mixed
     if given.calm:
         receipt["mixed"] = f"{given.share:g} of {given.mixed or 'it'} and {1 - given.share:g} of {given.calm.name}"
     export_model(BUILTIN, given.name, recipe.network, recipe.arguments, network, receipt)

@@ -102,6 +102,7 @@ def test_import_can_keep_colours(acutance, home, checkpoint: Path, small_photo) 
     drift = {}
     for name, more in (("plain", ()), ("kept", ("--keep-colours",))):
         assert acutance("models", "import", checkpoint, "--name", name, *more, **home).returncode == 0
+        assert ("keeps mean colours" in acutance("models", "show", name, **home).stdout) == (name == "kept")
         done = acutance("upscale", "a.png", "--model", name, "-o", f"{name}.png", **home)
         assert done.returncode == 0, done.stderr
         result = pyvips.Image.new_from_file(str(checkpoint.parent / f"{name}.png")).numpy()

@@ -221,6 +221,7 @@ def import_(
     target.parent.mkdir(parents=True, exist_ok=True)
     if keep_colours:
         found = replace(found, network=f"colourfast_{found.network}")
+        receipt["mixed"] = "in a network that keeps mean colours"
     export_model(target.parent, target.stem, found.network, found.arguments, found.module(), receipt)
     _made(target, json)
 

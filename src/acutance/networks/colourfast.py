@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from acutance.networks.compact import Compact, FoldedCompact
-from acutance.networks.ranges import as_output, to_unit
+from acutance.networks.ranges import as_output, from_input, from_output
 
 SIDE = 13  # of a square, in input pixels or folded ones; odd, so that it has a pixel in its middle
 LARGEST = 32 / 255  # a scratch or a speck that was removed counts no more than this
@@ -84,9 +84,8 @@ def colourfast(plain: Any) -> type[nn.Module]:
             self.halo += SIDE // 2
 
         def forward(self, x: Tensor) -> Tensor:
-            given, drawn = _to_unit(self, x, "signed_input"), _to_unit(self, super().forward(x), "signed_output")
-            under = _enlarged(given, self.scale)
-            drawn = drawn.float()
+            under = _enlarged(from_input(self, x), self.scale)
+            drawn = from_output(self, super().forward(x)).float()
             drawn = F.prelu(drawn, drawn.new_ones(1))  # changes nothing, but OpenVINO in bf16 writes it as fp32
             drift = _drift(F.avg_pool2d(_seen(drawn - under, under), self.scale))
             return as_output(self, drawn - _enlarged(drift, self.scale))
@@ -98,7 +97,3 @@ def colourfast(plain: Any) -> type[nn.Module]:
 
 def _enlarged(x: Tensor, scale: int) -> Tensor:
     return F.pixel_shuffle(_nearest(x, scale, 1), scale)
-
-
-def _to_unit(network: nn.Module, x: Tensor, signed: str) -> Tensor:
-    return to_unit(x) if getattr(network, signed, False) else x

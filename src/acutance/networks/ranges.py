@@ -28,6 +28,16 @@ def as_output(network: nn.Module, x: Tensor) -> Tensor:
     return to_signed(x) if getattr(network, "signed_output", False) else x
 
 
+def from_input(network: nn.Module, x: Tensor) -> Tensor:
+    """What ``network`` takes, as a picture in [0, 1]."""
+    return to_unit(x) if getattr(network, "signed_input", False) else x
+
+
+def from_output(network: nn.Module, y: Tensor) -> Tensor:
+    """What ``network`` gave, as a picture in [0, 1]."""
+    return to_unit(y) if getattr(network, "signed_output", False) else y
+
+
 class UnitRange(nn.Module):
     """``network`` with [0, 1] on both sides, whatever its own ranges are."""
 
@@ -37,5 +47,4 @@ class UnitRange(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """RGB ``(N, 3, H, W)`` in [0, 1] to the same scale, unclamped."""
-        y = self.network(as_input(self.network, x))
-        return to_unit(y) if getattr(self.network, "signed_output", False) else y
+        return from_output(self.network, self.network(as_input(self.network, x)))

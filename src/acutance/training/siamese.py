@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from acutance.networks.ranges import as_input, to_signed, to_unit
+from acutance.networks.ranges import as_input, from_output, to_signed
 from acutance.training.batch import Batch
 from acutance.training.losses import siamese as losses
 from acutance.training.objective import Losses, MakeOptimizer, Turn
@@ -64,7 +64,7 @@ class Siamese(nn.Module):
         """Pictures ``(N, 3, 2 S, 2 S)`` in [0, 1] as the generator paints them, tile by tile."""
         x = as_input(self.generator, pictures)
         painted = losses.combo(self.generator, x, self.context) if self.tiles else self.generator(x)
-        return to_unit(painted.float()) if getattr(self.generator, "signed_output", False) else painted.float()
+        return from_output(self.generator, painted.float())
 
     def generator_loss(self, batch: Batch) -> Losses:
         """LossG1 + LossG2, and the terms that are ours."""
