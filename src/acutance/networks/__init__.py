@@ -9,6 +9,7 @@ from acutance.networks.compact import Compact, FoldedCompact
 from acutance.networks.face import FaceGenerator
 from acutance.networks.msrresnet import MSRResNet
 from acutance.networks.rrdb import RRDBNet
+from acutance.networks.span import Span
 from acutance.networks.srresnet import SRResNet, TensorlayerSRResNet
 from acutance.networks.stylizer import Painter, TileUNet
 from acutance.networks.unet import AdditiveUNet
@@ -23,6 +24,7 @@ NETWORKS = {
     "colourfast_msrresnet": colourfast(MSRResNet),
     "colourfast_unet": colourfast(AdditiveUNet),
     "colourfast_face": colourfast(FaceGenerator),
+    "span": Span,
     "srresnet": SRResNet,
     "tensorlayer_srresnet": TensorlayerSRResNet,
     "rrdb": RRDBNet,
