@@ -49,7 +49,7 @@ def clocked(work: Callable[[], object]) -> dict[str, float]:
 
 def parts(source: Path, frames: int, runs: int, folder: Path, **options) -> dict:
     """Decode, model and encode alone and the whole, seconds for an excerpt of ``frames`` frames."""
-    upscaler = Upscaler(dial.load(scale=options["scale"]))
+    upscaler = Upscaler(dial.load(scale=options["scale"], film=True))
     times = upscaler.model.geometry.scale
     probe = draw_up(source, folder / "probe.mp4", upscaler, FilmSettings(**options))
     end = options["start"] + frames / float(probe.film.rate)

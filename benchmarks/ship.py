@@ -22,7 +22,7 @@ from acutance.cli.train import find_recipe
 from acutance.measuring.benchmark import evaluate
 from acutance.measuring.calibration import calibrate, write_calibrated
 from acutance.measuring.methods import network as method_of
-from acutance.models.model import read_model
+from acutance.models.model import in_bf16, read_model
 from acutance.models.store import BUILTIN
 from acutance.networks import NETWORKS
 from acutance.pipelines.upscale import Settings
@@ -75,6 +75,8 @@ def main() -> None:
     parser.add_argument("--also", type=Path, nargs="+", default=[], help="other runs or averages of checkpoints")
     parser.add_argument("--share", type=float, default=0.8, help="of RUN's weights in the mixture with --calm")
     parser.add_argument("--mixed", help="what the mean with --also is of, in words")
+    parser.add_argument("--network", help="another network of the same weights, such as one that keeps mean colours")
+    parser.add_argument("--bf16", action="store_true", help="weights of 8 bits: bf16 and fp32 multiply the same")
     parser.add_argument("--int8", type=Path, help="photographs to calibrate it with for 8 bits")
     parser.add_argument("--lpips", action="store_true", help="also measure LPIPS (weights in $ACUTANCE_WEIGHTS)")
     given = parser.parse_args()
@@ -85,12 +87,16 @@ def main() -> None:
     last = next(c for c in reversed(checkpoint.checkpoints(given.run)) if checkpoint.damage(c) is None)
     if checkpoint.step_of(last) != facts["steps"]:
         sys.exit(f"{given.run}: stands at step {checkpoint.step_of(last)} of {facts['steps']}; finish it first")
-    network = NETWORKS[recipe.network](**recipe.arguments)
+    kind = given.network or recipe.network
+    network = NETWORKS[kind](**recipe.arguments)
     weights = load_file(last / "average.safetensors")
     for number, other in enumerate(given.also, 2):
         weights = mixed(read(other), weights, 1 - 1 / number)
     if given.calm:
         weights = mixed(read(given.calm), weights, given.share)
+    if given.bf16:
+        rounded = in_bf16({name: tensor.numpy() for name, tensor in weights.items() if tensor.is_floating_point()})
+        weights |= {name: torch.from_numpy(tensor) for name, tensor in rounded.items()}
     network.load_state_dict(weights)
     receipt = {key: facts[key] for key in ("recipe", "data", "seed", "start", "versions", "commit")}
     receipt |= {key: facts[key] for key in ("teacher", "before") if facts.get(key)}
@@ -99,7 +105,7 @@ def main() -> None:
         receipt["mixed"] = given.mixed
     if given.calm:
         receipt["mixed"] = f"{given.share:g} of {given.mixed or 'it'} and {1 - given.share:g} of {given.calm.name}"
-    export_model(BUILTIN, given.name, recipe.network, recipe.arguments, network, receipt)
+    export_model(BUILTIN, given.name, kind, recipe.arguments, network, receipt)
     model = read_model(BUILTIN / f"{given.name}.safetensors")
     metrics = {"PSNR-Y": "psnr_y"} | ({"LPIPS": "lpips"} if given.lpips else {})
     if given.scores:
@@ -111,7 +117,7 @@ def main() -> None:
         ):
             for label, metric in metrics.items():
                 receipt["measured"][f"{result.set} {label}"] = round(result.mean(metric) or 0, 4)
-    path = export_model(BUILTIN, given.name, recipe.network, recipe.arguments, network, receipt)
+    path = export_model(BUILTIN, given.name, kind, recipe.arguments, network, receipt)
     if given.int8:
         model = read_model(path)
         write_calibrated(model, calibrate(model, given.int8), path)

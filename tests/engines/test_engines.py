@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from acutance.engines import choose, cpu, open_engine
+from acutance.engines.torch import TorchEngine
 from acutance.errors import BadModel, UsageError
 from acutance.imaging.bicubic import downscale
 from acutance.models import store
@@ -100,7 +101,8 @@ def test_a_tile_that_fails_is_redone_in_fp32(model) -> None:
     """Poison the fast network only: the result must be the sound one's."""
     tile = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
     expected = next(open_engine(model, (40, 40), "cpu", "fp32", deep=False).stream([tile])).copy()
-    runner = open_engine(poisoned(model, np.nan), (40, 40), "cpu", "bf16" if cpu.has_bf16() else "fp32", deep=False)
+    precision = "bf16" if cpu.has_bf16() else "fp32"
+    runner = cpu.CpuEngine(poisoned(model, np.nan), (40, 40), precision, deep=False)
     runner.precision = "bf16"  # where the processor has none, its part is played by fp32
     runner.model = model  # what the fp32 network is made from
     np.testing.assert_array_equal(next(runner.stream([tile])), expected)
@@ -114,7 +116,7 @@ def test_what_cannot_be_done_is_refused_with_its_reason(model) -> None:
 
 def test_the_torch_engine_computes_with_cudnn_where_there_is_one(model, photo: np.ndarray) -> None:
     """torch's own switch for its settings turns it off unless told otherwise."""
-    runner, seen = open_engine(model, (8, 8), "torch", "fp32", deep=False), []
+    runner, seen = TorchEngine(model, (8, 8), "fp32", deep=False), []
     runner._network.register_forward_pre_hook(lambda *_: seen.append(torch.backends.cudnn.enabled))  # type: ignore
     next(runner.stream([photo[:8, :8]]))
     assert seen == [True]
@@ -124,7 +126,7 @@ def test_a_full_gpu_asks_for_smaller_tiles(model, photo: np.ndarray, monkeypatch
     def full(*_) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    runner = open_engine(model, (8, 8), "torch", "fp32", deep=False)
+    runner = TorchEngine(model, (8, 8), "fp32", deep=False)
     monkeypatch.setattr(runner, "_network", full)
     with pytest.raises(MemoryError):
         next(runner.stream([photo[:8, :8]]))

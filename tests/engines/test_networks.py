@@ -54,6 +54,8 @@ def contrasting(network: str, arguments: dict, picture: torch.Tensor) -> nn.Modu
     with torch.no_grad():
         for layer in layers:
             nn.init.kaiming_normal_(layer.weight)
+        if network == "span":
+            layers[0].weight /= 100  # it reads whole levels
         for norm in norms:
             norm.momentum = 1.0  # one batch is enough
         UnitRange(module)(picture)

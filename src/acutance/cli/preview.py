@@ -92,7 +92,7 @@ def _run(
 
     with console.stoppable() as stopped:
         try:
-            upscaler = Upscaler(dial.load(*model, settings.scale), settings.still())
+            upscaler = Upscaler(dial.load(*model, settings.scale, film=True), settings.still())
             facts = run(source, clip, upscaler, settings, at=when[0], seconds=when[1], on_event=on_event,
                         cancelled=lambda: bool(stopped()))  # fmt: skip
         except Interrupted:

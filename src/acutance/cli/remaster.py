@@ -107,7 +107,7 @@ def _run(source: Path, output: Path | None, model: tuple[str, float], settings: 
     from acutance.pipelines.upscale import Upscaler
 
     return_freed_memory()
-    loaded = dial.load(*model, settings.scale)
+    loaded = dial.load(*model, settings.scale, film=True)
     if source.is_dir():
         raise UsageError(f"{source}: is a folder; name a film")
     target = output or beside(source, settings, loaded.geometry.scale)

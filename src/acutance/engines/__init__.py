@@ -57,13 +57,17 @@ def choose(model: Model, engine: EngineName, precision: Precision, *, deep: bool
 
 def open_engine(model: Model, tile: tuple[int, int], engine: str, precision: str, *, deep: bool) -> Engine:
     """Compile ``model`` for tiles of ``(height, width)``; ``engine`` and ``precision`` as settled."""
+    from acutance.engines.grey import GreyStaysGrey
+
     if engine == "torch":
         from acutance.engines.torch import TorchEngine
 
-        return TorchEngine(model, tile, precision, deep=deep)
-    from acutance.engines.cpu import CpuEngine
+        opened: Engine = TorchEngine(model, tile, precision, deep=deep)
+    else:
+        from acutance.engines.cpu import CpuEngine
 
-    return CpuEngine(model, tile, precision, deep=deep)
+        opened = CpuEngine(model, tile, precision, deep=deep)
+    return GreyStaysGrey(opened) if model.verb == "upscale" else opened
 
 
 def check_output(model: Model, tile: tuple[int, int], output: tuple[int, int]) -> None:

@@ -1,8 +1,9 @@
 """Eight-bit arithmetic: the ranges a model must carry for it, and the graph that computes with them.
 
-Every convolution but the first, which reads the picture itself, gets its input in 256 steps over the range seen in
+Every 3x3 convolution but the first, which reads the picture itself, gets its input in 256 steps over the range seen in
 photographs and its weights in 255 steps per output channel, and sums in 32 bits (Jacob et al. 2018, arXiv:1712.05877,
-sec. 2). FakeQuantize nodes tell OpenVINO so; what lies between two convolutions runs inside the first of them.
+sec. 2). Those of one pixel stay as they are: they cost little, and join features of very different ranges.
+FakeQuantize nodes tell OpenVINO so; what lies between two convolutions runs inside the first of them.
 """
 
 from __future__ import annotations
@@ -85,14 +86,9 @@ def observe(model: Model, pictures: Sequence[np.ndarray]) -> Ranges:
 
 
 def _convolutions(graph: ov.Model) -> list[ov.Node]:
-    """Those with learned weights, in the order in which they run, without the first."""
+    """Those of more than one pixel with learned weights, in the order in which they run, without the first."""
     return [
         node for node in graph.get_ordered_ops()
         if node.get_type_name() == "Convolution" and node.input_value(1).get_node().get_type_name() == "Constant"
-        and not _averages(node.input_value(1).get_node().get_data())
+        and max(node.input_value(1).get_shape()[2:]) > 1
     ][1:]  # fmt: skip
-
-
-def _averages(weights: np.ndarray) -> bool:
-    """Whether they are a colourfast network's means of pixels: zeros and one other number."""
-    return weights.shape[2:] == (1, 1) and len(np.unique(weights)) == 2

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from acutance.errors import BadModel, UsageError
-from acutance.models.model import Model, halved, write_model
+from acutance.models.model import Model, halved, in_bf16, is_in_bf16, write_model
 from acutance.models.store import copy_graph
 
 
 def interpolate(a: Model, b: Model, alpha: float) -> dict[str, np.ndarray]:
-    """The weights between ``a`` (``alpha`` 0) and ``b`` (1), float32; exact at both ends.
+    """The weights between ``a`` (``alpha`` 0) and ``b`` (1), float32; exact at both ends; of 8 significant bits where
+    both ends are.
 
     Raises ``UsageError`` for another alpha, ``BadModel`` naming the first difference for unequal networks.
     """
@@ -27,7 +28,8 @@ def interpolate(a: Model, b: Model, alpha: float) -> dict[str, np.ndarray]:
     if difference := first_difference(a, b):
         raise BadModel(f"{a.path} and {b.path}: {difference}; only models of one network can be interpolated")
     near, far = np.float64(1 - alpha), np.float64(alpha)
-    return {key: (near * first + far * b.weights[key]).astype(np.float32) for key, first in a.weights.items()}
+    between = {key: (near * first + far * b.weights[key]).astype(np.float32) for key, first in a.weights.items()}
+    return in_bf16(between) if is_in_bf16(a.weights) and is_in_bf16(b.weights) else between
 
 
 def first_difference(a: Model, b: Model) -> str:

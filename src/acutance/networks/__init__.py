@@ -4,7 +4,7 @@ Each says of itself ``scale``, ``halo`` (receptive radius in input pixels, or No
 and, where it needs one, ``multiple`` (input sizes are multiples of it); its value ranges as in ``ranges``.
 """
 
-from acutance.networks.colourfast import ColourfastCompact, ColourfastFoldedCompact, colourfast
+from acutance.networks.colourfast import ColourfastCompact, ColourfastFoldedCompact, ColourfastSpan, colourfast
 from acutance.networks.compact import Compact, FoldedCompact
 from acutance.networks.face import FaceGenerator
 from acutance.networks.msrresnet import MSRResNet
@@ -19,6 +19,7 @@ NETWORKS = {
     "compact_x2": FoldedCompact,
     "colourfast_compact": ColourfastCompact,
     "colourfast_compact_x2": ColourfastFoldedCompact,
+    "colourfast_span": ColourfastSpan,
     "colourfast_srresnet": colourfast(SRResNet),
     "colourfast_rrdb": colourfast(RRDBNet),
     "colourfast_msrresnet": colourfast(MSRResNet),

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from acutance.networks.compact import Compact, FoldedCompact
 from acutance.networks.ranges import as_output, from_input, from_output
+from acutance.networks.span import Span
 
 SIDE = 13  # of a square, in input pixels or folded ones; odd, so that it has a pixel in its middle
 LARGEST = 32 / 255  # a scratch or a speck that was removed counts no more than this
@@ -27,9 +28,13 @@ def _kept(residual: Tensor, cell: int, given: Tensor, fold: int) -> Tensor:
     """``residual`` ``(N, 3 cell^2, H, W)`` on top of ``given`` ``(N, 3 fold^2, H, W)``, with its mean colours: pictures
     in [0, 1] as pixel-unshuffle folds them."""
     under = _nearest(given, cell, fold)
-    mean = torch.eye(3, device=given.device).repeat_interleave(cell**2, 1) / cell**2
-    drift = _drift(F.conv2d(_seen(residual, under), mean[..., None, None]))
-    return residual + under - _nearest(drift, cell, 1)
+    return residual + under - _folded_drift(_seen(residual, under), cell)
+
+
+def _folded_drift(moved: Tensor, cell: int) -> Tensor:
+    """What to take away everywhere; ``moved``: how far the result as it is seen lies from its input, both folded."""
+    mean = torch.eye(3, device=moved.device).repeat_interleave(cell**2, 1) / cell**2
+    return _nearest(_drift(F.conv2d(moved, mean[..., None, None])), cell, 1)
 
 
 def _seen(residual: Tensor, under: Tensor) -> Tensor:
@@ -71,6 +76,20 @@ class ColourfastFoldedCompact(FoldedCompact):
     def forward(self, x: Tensor) -> Tensor:
         folded = F.pixel_unshuffle(x, 2)
         return F.pixel_shuffle(_kept(self.body(folded).float(), 4, folded, 2), 4)
+
+
+class ColourfastSpan(Span):
+    """``Span`` with the mean colours of its input."""
+
+    def __init__(self, *, scale: int = 4, channels: int = 48, blocks: int = 6) -> None:
+        super().__init__(scale=scale, channels=channels, blocks=blocks)
+        self.halo += SIDE // 2
+
+    def forward(self, x: Tensor) -> Tensor:
+        drawn = self.folded(x)
+        drawn = F.prelu(drawn, drawn.new_ones(1))  # changes nothing, but OpenVINO in bf16 writes it as fp32
+        under = _nearest(x, self.scale, 1)
+        return F.pixel_shuffle(drawn - _folded_drift(_seen(drawn - under, under), self.scale), self.scale)
 
 
 def colourfast(plain: Any) -> type[nn.Module]:

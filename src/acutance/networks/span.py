@@ -20,8 +20,9 @@ class AttentionBlock(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        for number in (1, 2, 3):
-            setattr(self, f"c{number}", nn.Conv2d(channels, channels, 3, padding=1))
+        self.c1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.c2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.c3 = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Same shape in and out, twice: the block's result, and its first features behind their activation."""

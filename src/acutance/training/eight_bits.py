@@ -1,7 +1,7 @@
 """Training for 8-bit arithmetic: a network that computes as ``engines.int8`` will (Jacob et al. 2018, sec. 3).
 
-Inputs and weights of all convolutions but the first are rounded to their steps. Gradients pass as if they were not,
-except where an input was cut off at the end of its range.
+Inputs and weights of all convolutions but the first and those of one pixel are rounded to their steps. Gradients
+pass as if they were not, except where an input was cut off at the end of its range.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LEAST = 1e-6  # of a range
 @contextmanager
 def eight_bits(network: nn.Module) -> Iterator[None]:
     """Let ``network`` compute with rounded inputs and weights inside this block."""
-    layers = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d)][1:]
+    layers = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d) and max(layer.kernel_size) > 1][1:]
     try:
         for layer in layers:
             layer.forward = partial(_rounded, layer)  # type: ignore[method-assign]
