@@ -32,8 +32,8 @@ def datasets(context: click.Context, json: bool) -> None:
             console.emit({"event": "dataset", "name": row.name, "pictures": row.pictures, "what": row.what,
                           "bytes": size, "terms": row.terms, "page": row.page, "by_hand": not size})  # fmt: skip
         else:
-            print(f"{row.name:18} {amount(size) if size else 'by hand':>8}  {row.what}")
-            print(f"{'':27}  terms: {row.terms}")
+            console.tell(f"{row.name:18} {amount(size) if size else 'by hand':>8}  {row.what}")
+            console.tell(f"{'':27}  terms: {row.terms}")
     if not json:
         console.say("fetch one: acutance datasets get NAME; the names without a size say how to get them")
 

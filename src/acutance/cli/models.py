@@ -66,9 +66,9 @@ def _list(name: str, path: Path, wide: int, json: bool) -> None:
         return
     scores = "  ".join(_score(key, value) for key, value in row["scores"].items())
     does = {"upscale": f"x{row['scale']}", "stylize": "style"}[row["verb"]]
-    print(f"{name:{wide}} {does:5} {path.stat().st_size / 1e6:.1f} MB  {row['network']}  {scores}".rstrip())
+    console.tell(f"{name:{wide}} {does:5} {path.stat().st_size / 1e6:.1f} MB  {row['network']}  {scores}".rstrip())
     if row["about"]:
-        print(f"{'':{wide}} {row['about']}")
+        console.tell(f"{'':{wide}} {row['about']}")
 
 
 def _score(name: str, value: float) -> str:
@@ -103,9 +103,9 @@ def show(name: str, json: bool) -> None:
                       "geometry": asdict(model.geometry), "receipt": model.receipt, "card": card})  # fmt: skip
         return
     for label, text in _described(model):
-        print(f"{label:12} {text}")
+        console.tell(f"{label:12} {text}")
     if card:
-        print(f"\n{card.strip()}")
+        console.tell(f"\n{card.strip()}")
 
 
 def _work(model: Model) -> str:
@@ -288,18 +288,19 @@ def export(name: str, output: Path, overwrite: bool, json: bool) -> None:
         target = _target(output, overwrite, suffix=".onnx")
         difference = export_onnx(model, target)
         size = f"{target.stat().st_size / 1e6:.1f} MB"
-        text = f"{target}  {size}  ({expects(model)}; differs from torch by at most {difference:.1g})"
+        lines = [f"{target}  {size}  ({expects(model)}; differs from torch by at most {difference:.1g})"]
         facts: dict[str, Any] = {"output": str(target), "difference": difference}
     elif output.suffix and not output.is_dir():
         raise UsageError(f"{output}: neither FILE.onnx nor a folder")
     else:
         target = _target(output / model.path.name, overwrite, model.path)
         graph = store.copy_files(model, target)
-        text, facts = f"{target}\n{graph}", {"output": str(target), "graph": str(graph)}
+        lines, facts = [str(target), str(graph)], {"output": str(target), "graph": str(graph)}
     if json:
         console.emit({"event": "exported", "name": model.name, **facts})
-    else:
-        console.say(text)
+        return
+    for line in lines:
+        console.say(line)
 
 
 def _target(path: Path, overwrite: bool, *inputs: Path, suffix: str = SUFFIX) -> Path:
