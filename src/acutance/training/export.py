@@ -19,8 +19,10 @@ import torch
 from torch import Tensor, nn
 
 from acutance.errors import UsageError
-from acutance.models.graph import build_graph, fitting_graph, write_graph
-from acutance.models.model import Argument, Geometry, halved, write_model
+from acutance.models import architecture
+from acutance.models.architecture import geometry_of, place_graph
+from acutance.models.graph import build_graph
+from acutance.models.model import Argument, halved, write_model
 from acutance.models.store import BUILTIN
 from acutance.networks import NETWORKS
 from acutance.networks.ranges import UnitRange
@@ -41,12 +43,12 @@ def complete(network: str, arguments: Mapping[str, Argument]) -> dict[str, Argum
 
 
 def graph_name(network: str, arguments: Mapping[str, Argument]) -> str:
-    """The file name of an architecture's graph.
+    """The file name of an architecture's graph, defaults filled in.
 
     >>> graph_name("compact", {"channels": 64})
     'compact-scale4-channels64-convolutions16.graph'
     """
-    return "-".join([network, *(f"{k}{v}" for k, v in complete(network, arguments).items())]) + ".graph"
+    return architecture.graph_name(network, complete(network, arguments))
 
 
 def make_graph(network: str, arguments: Mapping[str, Argument]) -> dict[str, Any]:
@@ -110,21 +112,18 @@ def stored(module: nn.Module) -> dict[str, Tensor]:
 def graph_beside(
     folder: Path, network: str, arguments: Mapping[str, Argument], tensors: dict[str, np.ndarray]
 ) -> tuple[str, str]:
-    """Name and SHA-256 of the architecture's graph in ``folder``: there already, a built-in one, or made now.
-
-    One that is there and fits stays as it is, because other models refer to it.
-    """
+    """Name and SHA-256 of the architecture's graph in ``folder``, as ``architecture.place_graph`` brings it there."""
     file = graph_name(network, arguments)
-    if sha256 := fitting_graph(folder / file, tensors):
-        return file, sha256
-    if fitting_graph(BUILTIN / file, tensors):
-        return file, write_graph(folder / file, json.loads((BUILTIN / file).read_text()))
-    if importlib.util.find_spec("openvino") is None:
-        raise UsageError(
-            f"{folder / file}: the weights are ready, but making the graph needs OpenVINO; install it "
-            "(pip install openvino) and run the same command again"
-        )
-    return file, write_graph(folder / file, make_graph(network, arguments))
+
+    def make() -> dict[str, Any]:
+        if importlib.util.find_spec("openvino") is None:
+            raise UsageError(
+                f"{folder / file}: the weights are ready, but making the graph needs OpenVINO; install it "
+                "(pip install openvino) and run the same command again"
+            )
+        return make_graph(network, arguments)
+
+    return file, place_graph(folder, file, tensors, BUILTIN, make)
 
 
 def export_model(
@@ -139,11 +138,7 @@ def export_model(
 
     Geometry comes from the module. Over ``HALF_ABOVE`` bytes, tensors of two and more axes are stored as fp16.
     """
-    multiple = getattr(weights, "multiple", 1)
-    geometry = Geometry(
-        scale=weights.scale, halo=weights.halo, multiple=multiple, tile=getattr(weights, "tile", None),  # type: ignore[arg-type]
-        overlap=getattr(weights, "overlap", 0), ground=getattr(weights, "ground", 0),
-    )  # fmt: skip
+    geometry = geometry_of(weights)
     tensors = {key: tensor.detach().float().cpu().numpy() for key, tensor in stored(weights).items()}
     file, sha256 = graph_beside(folder, network, arguments, tensors)
     facts = {
