@@ -24,6 +24,7 @@ SMALL = {
     "compact-x2": ("compact_x2", {"channels": 16, "convolutions": 2}),
     "colourfast": ("colourfast_compact", {"channels": 16, "convolutions": 2}),
     "colourfast-x2": ("colourfast_compact_x2", {"channels": 16, "convolutions": 2}),
+    "span": ("span", {"channels": 16, "blocks": 2}),
     "srresnet": ("srresnet", {"channels": 16, "blocks": 2}),
     "srresnet-open": ("srresnet", {"channels": 8, "blocks": 1, "norm_bias": False, "channel_slopes": True}),
     "tensorlayer": ("tensorlayer_srresnet", {"channels": 16, "blocks": 2}),

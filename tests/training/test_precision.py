@@ -10,7 +10,7 @@ import torch
 from tiny_recipe import tiny, tiny_gan
 from torch import nn
 
-from acutance.files import machine
+from acutance.engines import bf16
 from acutance.training import step as steps
 from acutance.training.batch import Batch
 from acutance.training.devices import multiplies_in
@@ -35,16 +35,16 @@ def test_a_gpu_multiplies_in_what_is_fast_on_it(
     assert multiplies_in(dataclasses.replace(tiny(), mixed=False), CUDA) is torch.float32
 
 
-def test_a_processor_that_only_imitates_bf16_computes_in_fp32(
+def test_a_processor_that_is_slower_in_bf16_trains_in_fp32(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would take ten times as long."""
     seen: list[dict] = []
     for has, expected in ((True, torch.bfloat16), (False, torch.float32)):
-        monkeypatch.setattr(machine, "multiplies_bf16", lambda has=has: has)
+        monkeypatch.setattr(bf16, "is_faster", lambda has=has: has)
         assert multiplies_in(tiny(), CPU) is expected
     train(tiny(), data=dataset, out=tmp_path / "run", steps=1, on_event=seen.append)
-    assert {"event": "note", "text": "this processor has no bf16; it computes in fp32"} in seen
+    assert {"event": "note", "text": "this processor is no faster in bf16; it computes in fp32"} in seen
 
 
 @pytest.fixture

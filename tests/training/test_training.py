@@ -23,8 +23,8 @@ from faults import Killed, killing_at
 from safetensors.torch import load_file, save
 from tiny_recipe import tiny, tiny_gan, tiny_norms
 
+from acutance.engines import bf16
 from acutance.errors import AcutanceError, BadInput, BadModel, DiskFull, Interrupted, ResourceError, UsageError
-from acutance.files import machine
 from acutance.imaging.bicubic import downscale
 from acutance.measuring.metrics.psnr import psnr_y
 from acutance.models.model import read_facts
@@ -127,7 +127,7 @@ def test_a_game_resumes_exactly(
 ) -> None:
     """Both networks, their running statistics and spectral vectors, both optimizers, fresh batches, the average; one
     of them in bf16, imitated where the processor has none."""
-    monkeypatch.setattr(machine, "multiplies_bf16", lambda: True)
+    monkeypatch.setattr(bf16, "is_faster", lambda: True)
     train(make(), data=dataset, out=tmp_path / "a", steps=7)
     asked = iter([False] * 2 + [True] * 9)
     with pytest.raises(Interrupted):

@@ -22,7 +22,7 @@ EXTRAS = (
 @click.option("--json", is_flag=True, help="One JSON line on stdout.")
 def doctor(json: bool) -> None:
     """Say what this machine can do: processor, engines, libraries, models."""
-    from acutance.engines import cpu
+    from acutance.engines import bf16, cpu
     from acutance.files import machine
     from acutance.models.store import available
 
@@ -30,13 +30,13 @@ def doctor(json: bool) -> None:
     facts: dict[str, Any] = {
         "python": platform.python_version(), "system": platform.platform(), "cores": machine.cores(),
         "processor": cpu.core().get_property("CPU", "FULL_DEVICE_NAME"), "instructions": machine.instructions(),
-        "bf16": cpu.has_bf16(), "gpu": _gpu(), "packages": machine.versions(), "models": list(names),
+        "bf16": bf16.is_faster(), "gpu": _gpu(), "packages": machine.versions(), "models": list(names),
         "int8": [name for name, path in names.items() if _calibrated(path)],
     }  # fmt: skip
     if json:
         console.emit({"event": "doctor", **facts})
         return
-    speed = "bf16 (fast)" if facts["bf16"] else "fp32 (this processor has no bf16 arithmetic)"
+    speed = "bf16 (fast)" if facts["bf16"] else "fp32 (this processor is no faster in bf16)"
     names = " ".join(facts["instructions"]) or "no AVX-512"
     console.tell(f"processor  {facts['processor']}, {facts['cores']} cores, {names}")
     console.tell(f"engine     cpu: OpenVINO, {speed}")

@@ -1,4 +1,4 @@
-"""The CPU engine: OpenVINO, bf16 where the processor multiplies it fast, fp32 elsewhere, int8 where it is asked for."""
+"""The CPU engine: OpenVINO, bf16 where the processor is faster in it, fp32 elsewhere, int8 where it is asked for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from acutance.engines import check_output, int8, not_finite
+from acutance.engines import bf16, check_output, int8, not_finite
 from acutance.engines.openvino import openvino as ov
 from acutance.errors import BadModel, UsageError
 from acutance.models.graph import read_graph
@@ -29,11 +29,11 @@ def has_bf16() -> bool:
 
 
 def settle(precision: str, deep: bool) -> str:
-    """The precision ``auto`` means here: bf16 for 8-bit pictures where the processor has it."""
+    """The precision ``auto`` means here: bf16 for 8-bit pictures where the processor is faster in it."""
     if precision == "bf16" and not has_bf16():
         raise UsageError("this processor has no bf16 arithmetic; use --precision fp32")
     if precision == "auto":
-        return "bf16" if not deep and has_bf16() else "fp32"
+        return "bf16" if not deep and bf16.is_faster() else "fp32"
     return precision
 
 
@@ -155,12 +155,17 @@ def _feed_levels(op, levels: ov.Output, targets: list[ov.Input]) -> None:
 
 
 def _in_fp32(op, graph: ov.Model):
-    """The graph's result behind a PReLU of slope 1, which changes nothing but its precision.
+    """The graph's result, its last arithmetic behind a PReLU of slope 1, which changes nothing but its precision.
 
     Under bf16 a convolution writes bf16, a step of one 8-bit level near white, unless an operation that
-    stays in fp32 is fused into it: everything after the last convolution does.
+    stays in fp32 is fused into it: everything after the last convolution does. Nothing can be fused into a
+    convolution whose pixels are moved to their places first.
     """
-    return op.prelu(graph.output(0).get_node().input_value(0), np.ones(1, np.float32)).output(0)
+    end = last = graph.output(0).get_node().input(0)
+    while last.get_source_output().get_node().get_type_name() in MOVES | {"DepthToSpace"}:
+        last = last.get_source_output().get_node().input(0)
+    last.replace_source_output(op.prelu(last.get_source_output(), np.ones(1, np.float32)).output(0))
+    return end.get_source_output()
 
 
 def _total(op, result):

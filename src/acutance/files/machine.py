@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import functools
 import importlib.metadata
 import os
 import platform
@@ -30,16 +29,6 @@ def instructions() -> list[str]:
     """Of ``INSTRUCTIONS``, those the processor has."""
     flags = next((line for line in _cpuinfo() if line.startswith("flags")), "").split()
     return [flag for flag in INSTRUCTIONS if flag in flags]
-
-
-@functools.cache
-def multiplies_bf16() -> bool:
-    """Whether the processor itself multiplies in bf16; others imitate it, many times slower than fp32.
-
-    True where the system does not list what its processor can do.
-    """
-    listed = [line.split() for line in _cpuinfo() if line.startswith(("flags", "Features"))]
-    return not listed or not {"amx_bf16", "avx512_bf16", "bf16"}.isdisjoint(listed[0])
 
 
 def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:

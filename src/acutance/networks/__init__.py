@@ -10,6 +10,7 @@ from acutance.networks.face import FaceGenerator
 from acutance.networks.msrresnet import MSRResNet
 from acutance.networks.plksr import PLKSR, RealPLKSR
 from acutance.networks.rrdb import RRDBNet
+from acutance.networks.span import Span
 from acutance.networks.srresnet import SRResNet, TensorlayerSRResNet
 from acutance.networks.stylizer import Painter, TileUNet
 from acutance.networks.unet import AdditiveUNet
@@ -26,6 +27,7 @@ NETWORKS = {
     "colourfast_face": colourfast(FaceGenerator),
     "colourfast_plksr": colourfast(PLKSR),
     "colourfast_real_plksr": colourfast(RealPLKSR),
+    "span": Span,
     "srresnet": SRResNet,
     "tensorlayer_srresnet": TensorlayerSRResNet,
     "rrdb": RRDBNet,

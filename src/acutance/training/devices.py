@@ -10,9 +10,9 @@ from functools import cache
 
 import torch
 
+from acutance.engines import bf16
 from acutance.engines.torch import has_bf16
 from acutance.errors import ResourceError, UsageError
-from acutance.files import machine
 from acutance.training.recipe import Recipe
 
 FAST_FP16 = (7, 0)  # compute capability with matrix units for fp16 (Volta); Pascal is slower in it than in fp32
@@ -35,11 +35,11 @@ def choose_device(name: str) -> torch.device:
 
 def multiplies_in(recipe: Recipe, device: torch.device) -> torch.dtype:
     """What the networks of ``recipe`` multiply in: bf16, fp16 on a GPU that has only that, or fp32, because
-    a machine without either would only imitate them, slowly."""
+    others are slower in them."""
     if not recipe.mixed:
         return torch.float32
     if device.type != "cuda":
-        return torch.bfloat16 if machine.multiplies_bf16() else torch.float32
+        return torch.bfloat16 if bf16.is_faster() else torch.float32
     if has_bf16():
         return torch.bfloat16
     return torch.float16 if torch.cuda.get_device_capability(device) >= FAST_FP16 else torch.float32

@@ -211,7 +211,7 @@ def _remark(
     device = next(state.average.parameters()).device
     if recipe.mixed and multiplies_in(recipe, device) is not torch.bfloat16:
         where, what = "GPU" if device.type == "cuda" else "processor", SHORT[multiplies_in(recipe, device)]
-        notes.append(f"this {where} has no bf16; it computes in {what}")
+        notes.append(f"this {where} is no faster in bf16; it computes in {what}")
     if recipe.compile:
         without = "torch.compile does not work here (no C++ compiler, or no Python headers?): slower without it"
         notes.append("the first step waits for torch.compile" if compiles(device.type) else without)
