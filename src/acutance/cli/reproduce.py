@@ -116,10 +116,6 @@ def _checkpoints() -> dict[str, Any]:
 
 
 def _import(checkpoint: Path, target: Path) -> None:
-    from acutance.models.foreign import read_foreign
-    from acutance.training.export import export_model
+    from acutance.training.importing import Wish, import_checkpoint
 
-    target.parent.mkdir(parents=True, exist_ok=True)
-    module = read_foreign(checkpoint)
-    receipt = {"about": f"imported from {checkpoint.name}"}
-    export_model(target.parent, target.stem, module.network, module.arguments, module.module(), receipt)
+    import_checkpoint(checkpoint, target, Wish())

@@ -55,6 +55,8 @@ def architecture(network: str, arguments: Mapping[str, Argument]) -> Architectur
 
     from acutance.networks import NETWORKS
 
+    if network not in NETWORKS:
+        raise UsageError(f"there is no network {network}; leave out --keep-colours")
     with torch.device("meta"):
         module = NETWORKS[network](**arguments)  # type: ignore[arg-type]
     return Architecture({key: tuple(tensor.shape) for key, tensor in module.state_dict().items()}, geometry_of(module))
