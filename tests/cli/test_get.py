@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 from pathlib import Path
@@ -31,7 +32,7 @@ def content() -> bytes:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ACUTANCE_MODELS", str(tmp_path / "models"))
     monkeypatch.setenv("ACUTANCE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(download.Terms.__dataclass_fields__["pause"], "default", 0.01)
+    monkeypatch.setattr(download, "Terms", functools.partial(download.Terms, pause=0.01))
     return tmp_path
 
 
