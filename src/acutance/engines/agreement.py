@@ -22,7 +22,7 @@ def in_bf16(model: Model) -> float | None:
 
     Infinite where they are equal. Raises ``BadModel`` where fp32 gives NaN or infinity.
     """
-    tile = photograph_like(SIDE)
+    tile = photograph_like(model.geometry.tile or SIDE)
     results = [_run(model, tile, precision) for precision in (["fp32", "bf16"] if has_bf16() else ["fp32"])]
     if len(results) < 2:
         return None

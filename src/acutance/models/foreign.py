@@ -28,20 +28,31 @@ KNOWN = (
 )
 
 
+class UnknownNetwork(BadModel):
+    """A sound checkpoint of a network that is not known here. ``tensors``: as they are stored."""
+
+    def __init__(self, message: str, tensors: dict[str, np.ndarray]) -> None:
+        super().__init__(message)
+        self.tensors = tensors
+
+
 def read_foreign(path: Path) -> Foreign:
     """Read a checkpoint, ``.pth`` or ``.safetensors``.
 
-    Raises ``BadModel`` for one that is damaged, unsafe or of another network, ``UsageError`` where checking it needs
-    torch and there is none.
+    Raises ``BadModel`` for one that is damaged or unsafe, ``UnknownNetwork`` for one of another network, ``UsageError``
+    where checking it needs torch and there is none.
     """
-    weights = read_tensors_of(path)
+    tensors = read_tensors_of(path)
+    weights = {key: tensor.astype(np.float32) for key, tensor in tensors.items() if _floats(tensor)}
     try:
         found = recognise(weights)
         wrong = _difference(found)
     except (BadModel, UsageError) as error:
         raise type(error)(f"{path}: {error}") from None
     except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
-        raise BadModel(f"{path}: is of no network known here ({_sample(weights)}); import reads {KNOWN}") from error
+        message = f"{path}: is of no network known here ({_sample(weights)}); import reads {KNOWN}"
+        raise UnknownNetwork(message, tensors) from error
+    wrong = wrong or next((f"{key} is one too many" for key, tensor in tensors.items() if not _floats(tensor)), "")
     if wrong:
         raise BadModel(f"{path}: looks like {found.network} {words(found.arguments)}, but {wrong}; it reads {KNOWN}")
     return found
@@ -56,8 +67,9 @@ def recognise(weights: Weights) -> Foreign:
     return namings.classic(weights)
 
 
-def read_tensors_of(path: Path) -> Weights:
-    """A checkpoint's tensors by name, float32, without wrappers and prefixes. Raises ``BadModel``."""
+def read_tensors_of(path: Path) -> dict[str, np.ndarray]:
+    """A checkpoint's tensors by name, as they are stored, without wrappers, prefixes and counters: floating point, and
+    whole numbers that are no weights. Raises ``BadModel``."""
     if is_safetensors(path):
         stored, metadata = read_tensors(path)
         if METADATA_KEY in metadata:
@@ -65,7 +77,7 @@ def read_tensors_of(path: Path) -> Weights:
     else:
         stored = read_pickle(path)
     try:
-        return _floating(_unwrapped(stored))
+        return _sound(_unwrapped(stored))
     except BadModel as error:
         raise BadModel(f"{path}: {error}; import reads checkpoints of {KNOWN}") from None
 
@@ -96,19 +108,20 @@ def _tensors_in(value: dict[str, Any], depth: int = 0) -> bool:
     return depth < MAX_DEPTH and len(inner) <= 64 and any(_tensors_in(each, depth + 1) for each in inner)
 
 
-def _floating(tensors: dict[str, np.ndarray]) -> Weights:
-    """Weights as float32, counters left out; what is no finite number is refused."""
-    weights = {}
-    for key, tensor in tensors.items():
-        if key.endswith("num_batches_tracked"):
-            continue
-        if not np.issubdtype(tensor.dtype, np.floating):
+def _sound(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Refuse weights in whole numbers, and what is no finite number as float32."""
+    kept = {key: tensor for key, tensor in tensors.items() if not key.endswith("num_batches_tracked")}
+    for key, tensor in kept.items():
+        if tensor.dtype in (np.int8, np.uint8):
             raise BadModel(f"{key} holds {tensor.dtype} numbers, not floating point (a quantised checkpoint?)")
         with np.errstate(over="ignore"):
-            weights[key] = tensor.astype(np.float32)
-        if not np.isfinite(weights[key]).all():
-            raise BadModel(f"{key} holds NaN or infinite weights; the file is damaged")
-    return weights
+            if _floats(tensor) and not np.isfinite(tensor.astype(np.float32)).all():
+                raise BadModel(f"{key} holds NaN or infinite weights; the file is damaged")
+    return kept
+
+
+def _floats(tensor: np.ndarray) -> bool:
+    return np.issubdtype(tensor.dtype, np.floating)
 
 
 def _difference(found: Foreign) -> str:

@@ -52,32 +52,40 @@ def graph_name(network: str, arguments: Mapping[str, Argument]) -> str:
 
 
 def make_graph(network: str, arguments: Mapping[str, Argument]) -> dict[str, Any]:
-    """Convert an architecture to a weightless graph, value ranges included. Needs OpenVINO.
+    """Convert an architecture to a weightless graph, value ranges included. Needs OpenVINO."""
+    with torch.device("meta"):
+        module = NETWORKS[network](**arguments).eval()
+    return graph_of(module, {name: tuple(tensor.shape) for name, tensor in stored(module).items()}, network)
+
+
+def graph_of(
+    module: nn.Module, shapes: Mapping[str, tuple[int, ...]], name: str, side: int | None = None
+) -> dict[str, Any]:
+    """The weightless graph called ``name`` of ``module``, whose tensors ``shapes`` become weights; for pictures of any
+    size, or of ``side`` squared alone.
 
     The weights enter the converter as inputs and become constants only afterwards: so it cannot fold them
     (batch norm into convolutions, say), and the graph takes exactly the tensors that a model file stores.
-    The runtime folds them when it compiles.
+    The runtime folds them when it compiles. Tensors that the result does not depend on are left out.
     """
     from acutance.engines.openvino import openvino
 
-    with torch.device("meta"):
-        module = NETWORKS[network](**arguments).eval()
     generator = torch.Generator().manual_seed(1)
-    weights = {name: torch.rand(tensor.shape, generator=generator) for name, tensor in stored(module).items()}
-    forward, example = _with_weights_as_inputs(module, weights), torch.rand(1, 3, 16, 16)
+    weights = {key: torch.rand(shape, generator=generator) for key, shape in shapes.items()}
+    forward, example = _with_weights_as_inputs(module, weights), torch.rand(1, 3, side or 16, side or 16)
     with warnings.catch_warnings():  # tracing is deprecated; torch.export takes PReLU apart, which is slow
         warnings.simplefilter("ignore")
         traced = torch.jit.trace(forward, (example, *weights.values()), check_trace=False)
-        shapes = [
-            openvino.PartialShape([1, 3, -1, -1]),
-            *(openvino.PartialShape(list(w.shape)) for w in weights.values()),
-        ]
-        converted = openvino.convert_model(traced, input=shapes, example_input=(example, *weights.values()))
-    for parameter, tensor in zip(converted.get_parameters()[1:], weights.values(), strict=True):
-        constant = openvino.opset13.constant(tensor.numpy())
-        for target in list(parameter.output(0).get_target_inputs()):
+        sizes = [[1, 3, side or -1, side or -1], *(list(tensor.shape) for tensor in weights.values())]
+        partial = [openvino.PartialShape(size) for size in sizes]
+        converted = openvino.convert_model(traced, input=partial, example_input=(example, *weights.values()))
+    for parameter, (key, tensor) in zip(converted.get_parameters()[1:], list(weights.items()), strict=True):
+        constant, targets = openvino.opset13.constant(tensor.numpy()), list(parameter.output(0).get_target_inputs())
+        for target in targets:
             target.replace_source_output(constant.output(0))
         converted.remove_parameter(parameter)
+        if not targets:
+            del weights[key]
     for number, node in enumerate(converted.get_ordered_ops()):  # the converter counts names through a process's life
         node.set_friendly_name(f"n{number}")
         for output in node.outputs():
@@ -85,8 +93,8 @@ def make_graph(network: str, arguments: Mapping[str, Argument]) -> dict[str, Any
     with tempfile.TemporaryDirectory() as folder:
         xml = Path(folder) / "graph.xml"
         openvino.save_model(converted, xml, compress_to_fp16=False)
-        arrays = {name: tensor.numpy() for name, tensor in weights.items()}
-        ir = re.sub('<net name="[^"]*"', f'<net name="{network}"', xml.read_text(), count=1)
+        arrays = {key: tensor.numpy() for key, tensor in weights.items()}
+        ir = re.sub('<net name="[^"]*"', f'<net name="{name}"', xml.read_text(), count=1)
         return build_graph(ir, xml.with_suffix(".bin").read_bytes(), arrays)
 
 
