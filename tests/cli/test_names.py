@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from acutance.cli import console
+from acutance.cli import _code, console
 from acutance.errors import BadInput, ResourceError
 from acutance.files import machine
 from acutance.files.atomic import atomic_path
@@ -51,6 +51,10 @@ def test_messages_name_the_final_file(tmp_path: Path) -> None:
     with Partial(tmp_path / "b.zip", "https://example.org/b.zip"), pytest.raises(ResourceError) as busy:
         Partial(tmp_path / "b.zip", "https://example.org/b.zip").__enter__()
     assert "b.zip:" in str(busy.value) and ".part" not in str(busy.value)
+
+
+def test_too_little_memory_is_no_bug_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _code(MemoryError()) == 5 and "memory" in capsys.readouterr().err
 
 
 def test_asking_git_takes_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ SMALL = {
     "colourfast-x2": ("colourfast_compact_x2", {"channels": 16, "convolutions": 2}),
     "plksr": ("plksr", {"channels": 16, "blocks": 1, "kernel": 5, "large": 4}),
     "real-plksr": ("real_plksr", {"channels": 16, "blocks": 1, "kernel": 5, "large": 4}),
-    "real-plksr-pixel": ("real_plksr", {"channels": 16, "blocks": 1, "kernel": 5, "large": 4, "pixel_norm": True}),
+    "real-plksr-pixel": ("real_plksr", {"channels": 48, "blocks": 1, "kernel": 5, "large": 8, "pixel_norm": True}),
     "span": ("span", {"channels": 16, "blocks": 2}),
     "srresnet": ("srresnet", {"channels": 16, "blocks": 2}),
     "srresnet-open": ("srresnet", {"channels": 8, "blocks": 1, "norm_bias": False, "channel_slopes": True}),
