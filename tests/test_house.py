@@ -54,7 +54,7 @@ def test_only_one_door_each() -> None:
     for path in SOURCE.rglob("*.py"):
         text = path.read_text()
         for word in ("torch.load(", "pickle.load", "eval(compile", "shell=True", "allow_pickle=True", "os.system"):
-            assert word not in text or (path.name, word) == ("pickles.py", "torch.load("), f"{path}: {word}"
+            assert word not in text, f"{path}: {word}"
         if path.parent.name != "files" and "import pyvips" in text:
             raise AssertionError(f"{path} imports pyvips; only files/ does")
         if path.name != "pyav.py" and re.search(r"^\s*(import av\b|from av\b)", text, re.M):

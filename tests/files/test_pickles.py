@@ -14,7 +14,7 @@ from acutance.files.pickles import read_pickle
 
 def test_a_real_checkpoint_opens(shared: Path) -> None:
     stored = read_pickle(shared / "weights" / "realesr-general-x4v3.pth")
-    assert sum(t.numel() for t in stored["params"].values()) == 1_213_296
+    assert sum(t.size for t in stored["params"].values()) == 1_213_296
 
 
 @pytest.mark.parametrize("kind", ["raw", "torch"])
@@ -28,7 +28,7 @@ def test_code_never_runs(tmp_path: Path, kind: str) -> None:
         path.write_bytes(pickle.dumps(Evil()))
     else:
         torch.save({"params": Evil()}, path)
-    with pytest.raises(BadModel, match="refused"):
+    with pytest.raises(BadModel, match=r"would run .*open"):
         read_pickle(path)
     assert not (tmp_path / "canary").exists()
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
+from torch import nn
 
 from acutance.errors import BadModel
 from acutance.models.foreign import read_foreign
+from acutance.models.span_naming import fold
 from acutance.networks import NETWORKS
+from acutance.networks.span import MEAN
 
 OLD_RRDB = [  # the naming of 2018
     (r"^conv_first\.", "model.0."),
@@ -53,6 +58,26 @@ CASES = [
 ]
 
 
+PLKSR = {"scale": 4, "channels": 8, "blocks": 2, "kernel": 5, "large": 4, "attention": True}
+AS_THEY_SPELL = [(r"\.channel_mixer\.", ".channe_mixer.")]
+CASES += [
+    ("plksr", {**PLKSR, "before": 3, "behind": 3}, AS_THEY_SPELL, "params"),
+    ("plksr", {**PLKSR, "attention": False, "before": 3, "behind": 1}, AS_THEY_SPELL, None),
+    ("real_plksr", {**PLKSR, "pixel_norm": False}, [], "params_ema"),
+    ("real_plksr", {**PLKSR, "scale": 2, "pixel_norm": True}, [], "params_ema"),
+    ("span", {"scale": 4, "channels": 8, "blocks": 2}, [(r"^upsampler\.", "upsampler.0.")], "params"),
+]
+
+
+def in_the_authors_names(weights: dict) -> dict:
+    """Blocks from 1 on, folded, with the mean that our network takes."""
+    named = {
+        re.sub(r"^blocks\.(\d+)\.c(\d)", lambda found: f"block_{int(found[1]) + 1}.c{found[2]}", key): tensor
+        for key, tensor in weights.items()
+    }
+    return named | {"mean": torch.tensor(MEAN) / 255}
+
+
 def renamed(weights: dict, renamings: list) -> dict:
     result = {}
     for key, tensor in weights.items():
@@ -65,21 +90,24 @@ def renamed(weights: dict, renamings: list) -> dict:
 @pytest.mark.parametrize(("network", "arguments", "renamings", "wrapper"), CASES)
 def test_every_naming_is_recognised(tmp_path: Path, network: str, arguments: dict, renamings, wrapper) -> None:
     torch.manual_seed(0)
-    original = NETWORKS[network](**arguments)
+    original = NETWORKS[network](**arguments).eval()
     stored = renamed(original.state_dict(), renamings)
+    if network == "span":
+        stored = in_the_authors_names(stored)
     torch.save({wrapper: stored} if wrapper else stored, tmp_path / "m.pth")
     found = read_foreign(tmp_path / "m.pth")
     assert (found.network, found.arguments) == (network, arguments)
     x = torch.rand(1, 3, 8, 12)
     with torch.inference_mode():
-        torch.testing.assert_close(found.module()(x), original(x), rtol=0, atol=0)
+        close = 1e-5 if network == "span" else 0  # whose first bias moves there and back
+        torch.testing.assert_close(found.module()(x), original(x), rtol=0, atol=close)
 
 
 def test_fp16_and_data_parallel(tmp_path: Path) -> None:
     weights = NETWORKS["compact"](channels=8, convolutions=1).state_dict()
     torch.save({"params": {f"module.{k}": t.half() for k, t in weights.items()}}, tmp_path / "m.pth")
     found = read_foreign(tmp_path / "m.pth")
-    assert all(t.dtype == torch.float32 for t in found.weights.values())
+    assert all(t.dtype == np.float32 for t in found.weights.values())
 
 
 def other_width(weights: dict) -> None:
@@ -157,3 +185,77 @@ def test_other_content_is_refused(tmp_path: Path, content: dict) -> None:
 def test_real_checkpoints(shared: Path, file: str, network: str, arguments: dict) -> None:
     found = read_foreign(shared / "weights" / file)
     assert (found.network, found.arguments) == (network, arguments)
+
+
+class Branched(nn.Module):
+    """A convolution as SPAN trains it: 1x1, 3x3, 1x1 on a framed picture, and a 1x1 beside them."""
+
+    def __init__(self, inside: int, outside: int) -> None:
+        super().__init__()
+        self.sk = nn.Conv2d(inside, outside, 1)
+        self.conv = nn.Sequential(
+            nn.Conv2d(inside, 2 * inside, 1), nn.Conv2d(2 * inside, 2 * outside, 3), nn.Conv2d(2 * outside, outside, 1)
+        )
+        self.eval_conv = nn.Conv2d(inside, outside, 3, padding=1)  # stale, as in a file of training
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.conv(F.pad(x, (1, 1, 1, 1))) + self.sk(x)
+
+
+def test_training_branches_fold_to_one_convolution() -> None:
+    torch.manual_seed(0)
+    branched, x = Branched(3, 8), torch.rand(1, 3, 7, 9)
+    weights = {f"a.{key}": tensor.numpy() for key, tensor in branched.state_dict().items()}
+    weight, bias = (torch.from_numpy(array) for array in fold(weights, "a"))
+    with torch.inference_mode():
+        torch.testing.assert_close(F.conv2d(x, weight, bias, padding=1), branched(x), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("stripped", [False, True])
+def test_span_as_it_is_trained_and_as_it_is_served(tmp_path: Path, stripped: bool) -> None:
+    """All branches of a whole network; and with only what they fold to."""
+    torch.manual_seed(0)
+    places = {"conv_1": (3, 8), "conv_2": (8, 8), **{f"block_{b}.c{c}_r": (8, 8) for b in (1, 2) for c in (1, 2, 3)}}
+    parts = {name: Branched(*sides) for name, sides in places.items()}
+    cat, up = nn.Conv2d(32, 8, 1), nn.Conv2d(8, 48, 3, padding=1)
+    stored = {f"{name}.{key}": tensor for name, part in parts.items() for key, tensor in part.state_dict().items()}
+    if stripped:
+        stored = {key: tensor for key, tensor in stored.items() if "eval_conv" in key}
+    stored |= {f"conv_cat.{key}": tensor for key, tensor in cat.state_dict().items()}
+    stored |= {f"upsampler.0.{key}": tensor for key, tensor in up.state_dict().items()}
+    torch.save({"params_ema": {**stored, "mean": torch.tensor(MEAN) / 255}}, tmp_path / "m.pth")
+    found = read_foreign(tmp_path / "m.pth")
+    assert (found.network, found.arguments) == ("span", {"scale": 4, "channels": 8, "blocks": 2})
+
+    def run(name: str, x: torch.Tensor) -> torch.Tensor:
+        return parts[name].eval_conv(x) if stripped else parts[name](x)
+
+    def block(number: int, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        first = F.silu(run(f"block_{number}.c1_r", x))
+        last = run(f"block_{number}.c3_r", F.silu(run(f"block_{number}.c2_r", first)))
+        return (last + x) * (torch.sigmoid(last) - 0.5), first
+
+    x = torch.rand(1, 3, 10, 12)
+    with torch.inference_mode():
+        first = run("conv_1", (x - torch.tensor(MEAN)[:, None, None] / 255) * 255)
+        one, _ = block(1, first)
+        two, inside = block(2, one)
+        result = F.pixel_shuffle(up(cat(torch.cat([first, run("conv_2", two), one, inside], 1))), 4)
+        scale = float(result.abs().max())
+        torch.testing.assert_close(found.module()(x), result, rtol=0, atol=1e-5 * scale)
+
+
+def test_variants_that_are_not_read_are_named(tmp_path: Path) -> None:
+    weights = NETWORKS["real_plksr"](channels=8, blocks=1, kernel=5, large=4).state_dict()
+    torch.save({**weights, "to_img.init_pos": torch.zeros(3)}, tmp_path / "m.pth")
+    with pytest.raises(BadModel, match="DySample"):
+        read_foreign(tmp_path / "m.pth")
+    sparse = {key.replace(".lk.conv.", ".lk.convs.0."): tensor for key, tensor in weights.items()}
+    torch.save(sparse, tmp_path / "m.pth")
+    with pytest.raises(BadModel, match="sparse"):
+        read_foreign(tmp_path / "m.pth")
+
+
+def test_the_authors_span_as_it_is_handed_on(shared: Path) -> None:
+    found = read_foreign(shared / "weights" / "span_x4_ch48.safetensors")
+    assert (found.network, found.arguments) == ("span", {"scale": 4, "channels": 48, "blocks": 6})

@@ -76,6 +76,30 @@ def test_one_flipped_bit_is_noticed(copy: Path) -> None:
         refused(copy, "SHA-256|NaN")
 
 
+def test_facts_are_part_of_the_hash(copy: Path) -> None:
+    """Of files as they are written now; earlier ones, without that hash, still open."""
+    old = read_model(copy)
+    rewrite(copy, old, {"int8": {"ranges": [[0.25, 0.5]]}, "receipt": {"licence": "CC BY-NC 4.0"}})
+    data = copy.read_bytes()
+    assert read_model(copy).receipt == {"licence": "CC BY-NC 4.0"}
+    header = 8 + struct.unpack("<Q", data[:8])[0]
+    for position in np.random.default_rng(1).choice(header, min(header, 400), replace=False):
+        broken = bytearray(data)
+        broken[position] ^= 1 << int(position) % 8
+        copy.write_bytes(broken)
+        with pytest.raises(BadModel):
+            read_model(copy)
+    for name in (b"CC BY-NC", b"0.25"):  # plausible, but not what was written
+        copy.write_bytes(data.replace(name, name[:-1] + b"0" if name[-1:] != b"0" else name))
+        refused(copy, "do not match their SHA-256")
+
+
+def test_tensors_fill_the_file(copy: Path) -> None:
+    data = copy.read_bytes()
+    copy.write_bytes(data + b"\0" * 8)
+    refused(copy, "overlap or leave gaps")
+
+
 IMPOSSIBLE = [{"scale": 2}, {"scale": 8}, {"scale": 0}, {"scale": "4"}, {"halo": -1}, {"halo": 1e9}, {"multiple": 0}]
 IMPOSSIBLE += [{"tile": 5}, {"overlap": 10**6}, {"unknown": 1}]
 

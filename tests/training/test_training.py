@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 import torch
 from faults import Killed, killing_at
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save
 from tiny_recipe import tiny, tiny_gan, tiny_norms
 
 from acutance.engines import bf16
@@ -240,9 +240,29 @@ def test_a_mistyped_start_leaves_the_folder_free(dataset: Path, tmp_path: Path) 
     with pytest.raises(UsageError, match="no model called"):
         train(tiny(), data=dataset, out=tmp_path / "a", steps=2, start=tmp_path / "nothing")
     (tmp_path / "damaged.safetensors").write_bytes(b"x" * 100)
-    with pytest.raises(BadModel, match="cannot be read"):
+    with pytest.raises(BadModel, match=r"damaged\.safetensors"):
         train(tiny(), data=dataset, out=tmp_path / "a", steps=2, start=tmp_path / "damaged.safetensors")
     assert train(tiny(), data=dataset, out=tmp_path / "a", steps=2).exists()
+
+
+def test_a_damaged_start_is_never_trained_on(dataset: Path, tmp_path: Path) -> None:
+    model = train(tiny(), data=dataset, out=tmp_path / "a", steps=2)
+    sound, damaged = model.read_bytes(), model.with_name("damaged.safetensors")
+
+    def refused(data: bytes, words: str) -> None:
+        damaged.write_bytes(data)
+        with pytest.raises(BadModel, match=words):
+            train(tiny(), data=dataset, out=tmp_path / "b", steps=2, start=damaged)
+        assert not (tmp_path / "b" / "run.json").exists()
+
+    for place, words in ((len(sound) - 10, "SHA-256"), (sound.index(b"acutance"), "no acutance facts"),
+                         (sound.index(b"__metadata__"), "damaged"), (sound.index(b"receipt"), "SHA-256")):  # fmt: skip
+        broken = bytearray(sound)
+        broken[place] ^= 1
+        refused(bytes(broken), words)
+    bare = load_file(checkpoint.checkpoints(tmp_path / "a")[-1] / "average.safetensors")
+    next(iter(bare.values())).view(-1)[0] = torch.nan
+    refused(save(bare), "NaN")
 
 
 def test_a_model_tells_of_every_stage_it_went_through(dataset: Path, tmp_path: Path) -> None:

@@ -105,6 +105,9 @@ def _code(error: Exception) -> int:
     if isinstance(error, OSError):
         console.say(f"acutance: {error.filename or 'a file'}: {error.strerror or error}; see to it and run it again")
         return 5
+    if isinstance(error, MemoryError):
+        console.say("acutance: too little memory; close other programs, or give this one more, and run it again")
+        return 5
     console.say(
         f"acutance: internal error ({type(error).__name__}: {error}); this is a bug of ours. "
         "Run the same command with --debug for the details"

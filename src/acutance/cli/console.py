@@ -10,17 +10,46 @@ import signal
 import sys
 import threading
 import time
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from acutance.errors import AcutanceError, ResourceError
 
+DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def shown(text: str) -> str:
+    r"""``text`` as it may go to a terminal: file names can hold line breaks, escape codes that repaint the screen,
+    characters that turn writing round, and bytes that are no text; each is written as its code.
+
+    >>> print(shown("a\x1b[2Jb\nc\udcff.png"))
+    a\x1b[2Jb\nc\udcff.png
+    """
+    if text.isprintable():
+        return text
+    return "".join(_plain_code(each) if _unfit(each) else each for each in text)
+
+
+def _unfit(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in DIRECTIONS
+
+
+def _plain_code(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
 
 def say(text: str) -> None:
-    """One line for people."""
+    """One line for people, on stderr."""
     with suppress(OSError, ValueError, AttributeError):  # a closed stderr must not stop the work
-        print(text, file=sys.stderr, flush=True)
+        print(shown(text), file=sys.stderr, flush=True)
+
+
+def tell(text: str) -> None:
+    """What was asked for, on stdout: one line, or more of our own making."""
+    for line in text.split("\n"):
+        print(shown(line), flush=True)
 
 
 def fail(error: AcutanceError) -> None:
@@ -70,7 +99,7 @@ class Progress:
         line = text if share is None else f"{_bar(share)}{'' if eta_s is None else f'  {clock(eta_s)} left'}  {text}"
         with contextlib.suppress(OSError):
             line = line[: os.get_terminal_size(2).columns - 1]
-        self._print(line)
+        self._print(shown(line))
 
     def clear(self) -> None:
         """Remove the line, so that other text can be printed."""

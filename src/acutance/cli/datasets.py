@@ -32,8 +32,8 @@ def datasets(context: click.Context, json: bool) -> None:
             console.emit({"event": "dataset", "name": row.name, "pictures": row.pictures, "what": row.what,
                           "bytes": size, "terms": row.terms, "page": row.page, "by_hand": not size})  # fmt: skip
         else:
-            print(f"{row.name:18} {amount(size) if size else 'by hand':>8}  {row.what}")
-            print(f"{'':27}  terms: {row.terms}")
+            console.tell(f"{row.name:18} {amount(size) if size else 'by hand':>8}  {row.what}")
+            console.tell(f"{'':27}  terms: {row.terms}")
     if not json:
         console.say("fetch one: acutance datasets get NAME; the names without a size say how to get them")
 
@@ -60,7 +60,7 @@ def _fetch(row: Dataset, to: Path, json: bool) -> None:
     from acutance.files.download import Terms
     from acutance.training.datasets import get, next_command
 
-    report = _Report(json)
+    report = Report(json)
     with console.stoppable() as stopped:
         terms = Terms(option="--to", on_event=report, cancelled=lambda: bool(stopped()))
         try:
@@ -96,7 +96,7 @@ def _by_hand(row: Dataset, folder: Path | None, json: bool) -> None:
         return
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder; see how to get the pictures: acutance datasets get {row.name}")
-    report = _Report(json)
+    report = Report(json)
     found = check_folder(folder, report)
     report.progress.clear()
     command = next_command(row, folder)
@@ -120,7 +120,7 @@ def _pictures(count: int) -> str:
     return f"{count:,} picture{'s' * (count != 1)}"
 
 
-class _Report:
+class Report:
     """Turns events into progress and lines."""
 
     def __init__(self, json: bool) -> None:

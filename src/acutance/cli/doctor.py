@@ -37,17 +37,18 @@ def doctor(json: bool) -> None:
         console.emit({"event": "doctor", **facts})
         return
     speed = "bf16 (fast)" if facts["bf16"] else "fp32 (this processor is no faster in bf16)"
-    print(f"processor  {facts['processor']}, {facts['cores']} cores, {' '.join(facts['instructions']) or 'no AVX-512'}")
-    print(f"engine     cpu: OpenVINO, {speed}")
+    names = " ".join(facts["instructions"]) or "no AVX-512"
+    console.tell(f"processor  {facts['processor']}, {facts['cores']} cores, {names}")
+    console.tell(f"engine     cpu: OpenVINO, {speed}")
     vnni = any("vnni" in name for name in facts["instructions"])
     if facts["int8"] and vnni and "amx_bf16" not in facts["instructions"]:  # whose bf16 is faster still
-        print(f"           faster still with --precision int8: {', '.join(facts['int8'])}")
-    print(f"gpu        {facts['gpu'] or 'none that torch can use'}")
-    print(f"models     {', '.join(facts['models']) or 'none'}")
-    print("libraries  " + ", ".join(f"{name} {number}" for name, number in facts["packages"].items()))
+        console.tell(f"           faster still with --precision int8: {', '.join(facts['int8'])}")
+    console.tell(f"gpu        {facts['gpu'] or 'none that torch can use'}")
+    console.tell(f"models     {', '.join(facts['models']) or 'none'}")
+    console.tell("libraries  " + ", ".join(f"{name} {number}" for name, number in facts["packages"].items()))
     for package, extra, purpose in EXTRAS:
         if importlib.util.find_spec(package) is None:
-            print(f'for {purpose}: pip install "acutance[{extra}]"')
+            console.tell(f'for {purpose}: pip install "acutance[{extra}]"')
 
 
 def _calibrated(path: Path) -> bool:

@@ -193,7 +193,7 @@ def _list_metrics(json: bool) -> None:
             console.emit({"event": "metric", "name": name, "label": metric.title, "better": metric.better,
                           "about": metric.about, "protocol": metric.protocol})  # fmt: skip
         else:
-            print(f"{name:14} {metric.better:6} is better  {metric.about}")
+            console.tell(f"{name:14} {metric.better:6} is better  {metric.about}")
 
 
 SHOWN_NOTES = 5  # of one method on one set
@@ -210,7 +210,7 @@ class _View:
         self.notes = 0
         if not json:
             labels = "".join(f" {METRICS[name].title:>10}" for name in metrics)
-            print(f"{'method':18} {'set':10} {'images':>6}{labels}")
+            console.tell(f"{'method':18} {'set':10} {'images':>6}{labels}")
 
     def __call__(self, event: dict[str, Any]) -> None:
         if self.json:
@@ -232,9 +232,11 @@ class _View:
         self.notes = 0
         if self.json:
             return
-        print(f"{event['method'][:18]:18} {event['set'][:10]:10} {event['images']:>6}{self._columns(event['mean'])}")
+        console.tell(
+            f"{event['method'][:18]:18} {event['set'][:10]:10} {event['images']:>6}{self._columns(event['mean'])}"
+        )
         for row in event["per_image"] if self.per_image else []:
-            print(f"  {row['image'][:26]:26} {'':9}{self._columns(row)}")
+            console.tell(f"  {row['image'][:26]:26} {'':9}{self._columns(row)}")
 
     def _columns(self, row: dict[str, Any]) -> str:
         from acutance.measuring.report.text import figure

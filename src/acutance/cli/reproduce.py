@@ -40,14 +40,16 @@ def reproduce(bench: Path, sets: str, json: bool) -> None:
         progress.show(event["done"] / event["total"], f"{event['set']} {event['method']}")
 
     if not json:
-        print(f"{'method':10} {'set':9} {'picture':9} {'metric':10} {'published':>9} {'measured':>9} {'differs':>8}")
+        console.tell(
+            f"{'method':10} {'set':9} {'picture':9} {'metric':10} {'published':>9} {'measured':>9} {'differs':>8}"
+        )
     for each in work.reproduce(bench, networks, facts, on_event=on_event):
         checked.append(each)
         progress.clear()
         if json:
             console.emit({"event": "fact", **each.to_json()})
         else:
-            print(_row(each))
+            console.tell(_row(each))
     code = work.verdict(checked)
     missing = sorted({each.why for each in checked if each.why})
     held, known = sum(bool(each.holds) for each in checked), sum(each.holds is not None for each in checked)
@@ -114,10 +116,6 @@ def _checkpoints() -> dict[str, Any]:
 
 
 def _import(checkpoint: Path, target: Path) -> None:
-    from acutance.models.foreign import read_foreign
-    from acutance.training.export import export_model
+    from acutance.training.importing import Wish, import_checkpoint
 
-    target.parent.mkdir(parents=True, exist_ok=True)
-    module = read_foreign(checkpoint)
-    receipt = {"about": f"imported from {checkpoint.name}"}
-    export_model(target.parent, target.stem, module.network, module.arguments, module.module(), receipt)
+    import_checkpoint(checkpoint, target, Wish())

@@ -26,7 +26,7 @@ study_folder = click.argument("study", type=options.PATH, help="The study's fold
 def study(context: click.Context) -> None:
     """Ask people how good pictures look: make a study, serve it, report what it found."""
     if not context.invoked_subcommand:
-        print(context.get_help())
+        console.tell(context.get_help())
 
 
 @study.command(short_help="Make a study from pictures.")
@@ -183,7 +183,7 @@ def _announce(links: list[str], host: str, address: str | None, json: bool) -> N
         if json:
             console.emit({"event": "link", "rater": number, "url": link})
         else:
-            print(f"rater {number:>3}  {link}", flush=True)
+            console.tell(f"rater {number:>3}  {link}")
     if address is None and host in ("127.0.0.1", "localhost", "::1"):
         console.say("only this machine can open these links; --host 0.0.0.0 lets in others of your network")
     elif address is None:
@@ -242,7 +242,7 @@ def report(study: Path, output: Path | None, csv: Path | None, json: bool) -> No
     if json:
         console.emit({"event": "report", **found})
     else:
-        print(text(found))
+        console.tell(text(found))
     for path in (output, csv):
         if path is not None:
             console.say(f"{path}: written")

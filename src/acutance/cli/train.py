@@ -32,7 +32,7 @@ def _list(context: click.Context, parameter: click.Parameter, wanted: bool) -> N
 
     for name, make in RECIPES.items():
         about = " ".join((make.__doc__ or "").split("\n\n")[0].split()).replace("``", "")
-        print(f"{name:24} {about}")
+        console.tell(f"{name:24} {about}")
     context.exit()
 
 

@@ -42,6 +42,11 @@ def atomic_path(final: Path, on_complete: Callable[[int], None] | None = None) -
         raise
     except OSError as error:
         raise resource_error(error, final) from error
+    except Exception as error:  # libraries name the file they were given
+        hidden, known = (str(temporary), temporary.name), (str(final), final.name)
+        for old, new in zip(hidden, known, strict=True):
+            error.args = tuple(each.replace(old, new) if isinstance(each, str) else each for each in error.args)
+        raise
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()

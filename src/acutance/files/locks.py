@@ -14,8 +14,8 @@ except ImportError:  # not on Windows: there, an open file cannot be renamed awa
     fcntl = None  # type: ignore[assignment]
 
 
-def claim(file: IO[bytes], path: Path) -> bool:
-    """Lock ``file``, opened from ``path``, until it is closed or this process ends.
+def claim(file: IO[bytes], path: Path, final: Path | None = None) -> bool:
+    """Lock ``file``, opened from ``path``, until it is closed or this process ends. ``final``: the name people know.
 
     False: ``path`` means another file by now (the holder before us renamed it); open it anew.
     Raises ``ResourceError`` where another process holds it.
@@ -25,7 +25,8 @@ def claim(file: IO[bytes], path: Path) -> bool:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ResourceError(
-                f"{path}: another process is at work on it; wait until it is done, then run the same command again"
+                f"{final or path}: another process is at work on it; wait until it is done, then run the same command "
+                "again"
             ) from None
         except OSError:  # some network disks know no locks
             return True

@@ -51,8 +51,9 @@ def commit() -> str:
 
 
 def _git(folder: Path, *arguments: str) -> str:
+    command, without_locks = ["git", "-C", str(folder), *arguments], {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
     try:
-        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=without_locks)
     except OSError:  # no git
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""

@@ -55,7 +55,7 @@ class Partial:
         while True:
             self.file: IO[bytes] = open(self.path, "a+b")  # noqa: SIM115
             try:
-                if claim(self.file, self.path):
+                if claim(self.file, self.path, self.final):
                     break
             except BaseException:
                 self.file.close()

@@ -181,9 +181,12 @@ def fetch_weights(name: str, terms: Terms) -> Path:
 
 
 def read_weights(path: Path) -> dict[str, Any]:
-    """The tensors of a weight file; one that ``KNOWN`` lists must have its SHA-256. Raises ``BadModel``."""
+    """The tensors of torch in a weight file; one that ``KNOWN`` lists must have its SHA-256. Raises ``BadModel``."""
     _check(path)
-    return read_pickle(path)
+    import torch
+
+    stored = read_pickle(path)
+    return {key: torch.from_numpy(value) if isinstance(value, np.ndarray) else value for key, value in stored.items()}
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:

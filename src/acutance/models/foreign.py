@@ -1,165 +1,142 @@
 """Checkpoints of other programs: recognised by their tensors' names and shapes, never by what they claim.
 
-Read are RRDBNet (ESRGAN, Real-ESRGAN) in the naming of 2018 (``model.1.sub.0.RDB1.conv1.0``), of the ESRGAN
-repository (``RRDB_trunk.0.RDB1.conv1``) and of BasicSR (``body.0.rdb1.conv1``); SRVGGNetCompact; MSRResNet in
-BasicSR's naming and that of 2018.
+Everything is checked: checksums where the file has them, that all tensors of the network are there in their shapes and
+none besides, that every weight is a finite number. Nothing in a file can run, and no torch is needed to read it.
 """
 
 from __future__ import annotations
 
-import math
-import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from acutance.errors import BadModel
+from acutance.errors import BadModel, UsageError
 from acutance.files.pickles import read_pickle
-from acutance.models.model import LARGEST_ARGUMENT, Argument
+from acutance.files.tensors import is_safetensors, read_tensors
+from acutance.models import namings, plksr_naming, span_naming
+from acutance.models.architecture import Shapes, architecture, words
+from acutance.models.model import LARGEST_ARGUMENT, METADATA_KEY
+from acutance.models.namings import Foreign, Weights
 
-if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-WRAPPERS = ("params_ema", "params", "state_dict", "model", "generator")
-KNOWN = "RRDBNet (ESRGAN, Real-ESRGAN), SRVGGNetCompact and MSRResNet, RGB, of scale 1 to 4 (in the naming of 2018: 4)"
-RENAMINGS = (  # of RRDBNet and MSRResNet, to BasicSR's names
-    (r"^model\.0\.", "conv_first."),
-    (r"^model\.1\.sub\.(\d+)\.RDB(\d)\.conv(\d)\.0\.", r"body.\1.rdb\2.conv\3."),
-    (r"^model\.1\.sub\.(\d+)\.res\.0\.", r"body.\1.conv1."),
-    (r"^model\.1\.sub\.(\d+)\.res\.2\.", r"body.\1.conv2."),
-    (r"^model\.1\.sub\.\d+\.(weight|bias)$", r"conv_body.\1"),
-    (r"^RRDB_trunk\.(\d+)\.RDB(\d)\.", r"body.\1.rdb\2."),
-    (r"^recon_trunk\.", "body."),
-    (r"^trunk_conv\.", "conv_body."),
-    (r"^HRconv\.", "conv_hr."),
+WRAPPERS = ("params_ema", "params", "state_dict", "model", "generator", "net_g_ema", "net_g", "netG", "ema", "weights")
+PREFIXES = ("module.", "_orig_mod.", "generator.", "net_g.", "netG.")
+MAX_DEPTH = 4
+KNOWN = (
+    "RRDBNet (ESRGAN, Real-ESRGAN), SRVGGNetCompact, MSRResNet, SPAN, PLKSR and RealPLKSR, RGB, of scale 1 to 4 (in "
+    "ESRGAN's naming of 2018: 4)"
 )
-TAIL_2018 = {"rrdb": ("3", "6", "8", "10"), "msrresnet": ("2", "5", "8", "10")}  # two steps of enlargement, x4
-UPS = {"rrdb": "conv_up", "msrresnet": "upconv"}
 
 
-@dataclass(frozen=True)
-class Foreign:
-    """A checkpoint understood: one of our networks, its arguments, its weights by our names (float32)."""
+class UnknownNetwork(BadModel):
+    """A sound checkpoint of a network that is not known here. ``tensors``: as they are stored."""
 
-    network: str
-    arguments: dict[str, Argument]
-    weights: dict[str, Tensor]
-
-    def module(self) -> nn.Module:
-        """The network with these weights, ready to run."""
-        import torch
-
-        from acutance.networks import NETWORKS
-
-        with torch.device("meta"):
-            module = NETWORKS[self.network](**self.arguments)  # type: ignore[arg-type]
-        module.load_state_dict(self.weights, assign=True)
-        return module.eval()
+    def __init__(self, message: str, tensors: dict[str, np.ndarray]) -> None:
+        super().__init__(message)
+        self.tensors = tensors
 
 
 def read_foreign(path: Path) -> Foreign:
-    """Read a ``.pth`` checkpoint. Raises ``BadModel`` for one that is damaged, unsafe or of another network."""
-    import torch
+    """Read a checkpoint, ``.pth`` or ``.safetensors``.
 
-    stored: dict[str, Any] = read_pickle(path)
-    for wrapper in WRAPPERS:
-        if isinstance(stored.get(wrapper), dict):
-            stored = stored[wrapper]
-            break
-    weights = {str(key).removeprefix("module."): t for key, t in stored.items() if isinstance(t, torch.Tensor)}
-    if not weights:
-        raise BadModel(f"{path}: holds no tensors by name; import reads checkpoints of {KNOWN}")
+    Raises ``BadModel`` for one that is damaged or unsafe, ``UnknownNetwork`` for one of another network, ``UsageError``
+    where checking it needs torch and there is none.
+    """
+    tensors = read_tensors_of(path)
+    weights = {key: tensor.astype(np.float32) for key, tensor in tensors.items() if _floats(tensor)}
     try:
-        found = recognise({key: tensor.float() for key, tensor in weights.items()})
+        found = recognise(weights)
         wrong = _difference(found)
-    except BadModel as error:
-        raise BadModel(f"{path}: {error}") from None
-    except (KeyError, IndexError, ValueError, TypeError) as error:
-        raise BadModel(f"{path}: is of no network known here ({_sample(weights)}); import reads {KNOWN}") from error
+    except (BadModel, UsageError) as error:
+        raise type(error)(f"{path}: {error}") from None
+    except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
+        message = f"{path}: is of no network known here ({_sample(weights)}); import reads {KNOWN}"
+        raise UnknownNetwork(message, tensors) from error
+    wrong = wrong or next((f"{key} is one too many" for key, tensor in tensors.items() if not _floats(tensor)), "")
     if wrong:
-        raise BadModel(f"{path}: looks like {found.network} {_words(found.arguments)}, but {wrong}; it reads {KNOWN}")
-    for key, tensor in found.weights.items():
-        if not np.isfinite(tensor.numpy()).all():
-            raise BadModel(f"{path}: {key} holds NaN or infinite weights; the file is damaged")
+        raise BadModel(f"{path}: looks like {found.network} {words(found.arguments)}, but {wrong}; it reads {KNOWN}")
     return found
 
 
-def recognise(weights: dict[str, Tensor]) -> Foreign:
-    """The network whose tensors these are, with its arguments. Raises ``KeyError`` or ``ValueError`` if none."""
-    if "body.0.weight" in weights:
-        return Foreign("compact", _compact(weights), weights)
-    keys = " ".join(weights)
-    network = "rrdb" if re.search(r"\.(rdb|RDB)1\.", keys) else "msrresnet"
-    weights = _renamed(weights, network)
-    if "model.1.sub." in keys and any(key.startswith("model.") for key in weights):
-        raise BadModel("ESRGAN in the naming of 2018 is read at scale 4 only; this one is of another")
-    first, blocks = weights["conv_first.weight"], _blocks(weights)
-    arguments: dict[str, Argument] = {"channels": first.shape[0], "blocks": blocks}
-    if network == "rrdb":
-        scale = {12: 2, 48: 1}.get(first.shape[1], 4 if "conv_up2.weight" in weights else 3)
-        return Foreign(
-            network, {"scale": scale, **arguments, "growth": weights["body.0.rdb1.conv1.weight"].shape[0]}, weights
-        )
-    scale = 4 if "upconv2.weight" in weights else _root(weights["upconv1.weight"].shape[0] / first.shape[0])
-    return Foreign(network, {"scale": scale, **arguments, "long_skip": "conv_body.weight" in weights}, weights)
+def recognise(weights: Weights) -> Foreign:
+    """The network whose tensors these are. Raises ``KeyError``, ``ValueError`` and their like if none is known,
+    ``BadModel`` (without the file's name) for a variant that is known and not read."""
+    for naming in (span_naming, plksr_naming):
+        if naming.fits(weights):
+            return naming.recognise(weights)
+    return namings.classic(weights)
 
 
-def _compact(weights: dict[str, Tensor]) -> dict[str, Argument]:
-    last = max(int(key.split(".")[1]) for key in weights)
-    scale, channels = _root(weights[f"body.{last}.weight"].shape[0] / 3), weights["body.0.weight"].shape[0]
-    return {"scale": scale, "channels": channels, "convolutions": (last - 2) // 2}
+def read_tensors_of(path: Path) -> dict[str, np.ndarray]:
+    """A checkpoint's tensors by name, as they are stored, without wrappers, prefixes and counters: floating point, and
+    whole numbers that are no weights. Raises ``BadModel``."""
+    if is_safetensors(path):
+        stored, metadata = read_tensors(path)
+        if METADATA_KEY in metadata:
+            raise BadModel(f"{path}: is a model of acutance already; use it with --model")
+    else:
+        stored = read_pickle(path)
+    try:
+        return _sound(_unwrapped(stored))
+    except BadModel as error:
+        raise BadModel(f"{path}: {error}; import reads checkpoints of {KNOWN}") from None
 
 
-def _renamed(weights: dict[str, Tensor], network: str) -> dict[str, Tensor]:
-    """To BasicSR's names; names that are none of the old ones stay."""
-    up = UPS[network]
-    tail = dict(zip(TAIL_2018[network], (f"{up}1", f"{up}2", "conv_hr", "conv_last"), strict=True))
-    renamings = [*RENAMINGS, *((rf"^model\.{number}\.", f"{name}.") for number, name in tail.items())]
-    if network == "rrdb":
-        renamings.append((r"^upconv(\d)\.", r"conv_up\1."))
-    result = {}
-    for key, tensor in weights.items():
-        for old, new in renamings:
-            key = re.sub(old, new, key)
-        result[key] = tensor
-    return result
+def _unwrapped(stored: dict[str, Any], depth: int = 0) -> dict[str, np.ndarray]:
+    """The tensors by name, however they are wrapped: under a known name, or under the only one that holds any."""
+    tensors = {str(key): value for key, value in stored.items() if isinstance(value, np.ndarray)}
+    inner = {str(key): value for key, value in stored.items() if isinstance(value, dict) and _tensors_in(value)}
+    known = next((inner[wrapper] for wrapper in WRAPPERS if wrapper in inner), None)
+    if known is not None and depth < MAX_DEPTH:
+        return _unwrapped(known, depth + 1)
+    if tensors:
+        for prefix in PREFIXES:
+            if all(key.startswith(prefix) for key in tensors):
+                tensors = {key.removeprefix(prefix): tensor for key, tensor in tensors.items()}
+        return tensors
+    if len(inner) == 1 and depth < MAX_DEPTH:
+        return _unwrapped(next(iter(inner.values())), depth + 1)
+    if inner:
+        raise BadModel(f"holds several sets of tensors ({', '.join(sorted(inner)[:4])}), none of which is known")
+    raise BadModel("holds no tensors by name")
 
 
-def _blocks(weights: dict[str, Tensor]) -> int:
-    return 1 + max(int(key.split(".")[1]) for key in weights if key.startswith("body."))
+def _tensors_in(value: dict[str, Any], depth: int = 0) -> bool:
+    if any(isinstance(each, np.ndarray) for each in value.values()):
+        return True
+    inner = [each for each in value.values() if isinstance(each, dict)]
+    return depth < MAX_DEPTH and len(inner) <= 64 and any(_tensors_in(each, depth + 1) for each in inner)
 
 
-def _root(ratio: float) -> int:
-    root = math.isqrt(round(ratio))
-    if root**2 != ratio:
-        raise ValueError(f"{ratio} is no square")
-    return root
+def _sound(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Refuse weights in whole numbers, and what is no finite number as float32."""
+    kept = {key: tensor for key, tensor in tensors.items() if not key.endswith("num_batches_tracked")}
+    for key, tensor in kept.items():
+        if tensor.dtype in (np.int8, np.uint8):
+            raise BadModel(f"{key} holds {tensor.dtype} numbers, not floating point (a quantised checkpoint?)")
+        with np.errstate(over="ignore"):
+            if _floats(tensor) and not np.isfinite(tensor.astype(np.float32)).all():
+                raise BadModel(f"{key} holds NaN or infinite weights; the file is damaged")
+    return kept
+
+
+def _floats(tensor: np.ndarray) -> bool:
+    return np.issubdtype(tensor.dtype, np.floating)
 
 
 def _difference(found: Foreign) -> str:
     """The first difference between the tensors and those of the network they look like, or nothing."""
-    import torch
-
-    from acutance.networks import NETWORKS
-
-    if max(found.arguments.values()) > LARGEST_ARGUMENT:
+    if max(found.arguments.values()) > LARGEST_ARGUMENT or min(found.arguments.values()) < 0:
         return "its sizes are out of all bounds"
-    with torch.device("meta"):
-        expected = NETWORKS[found.network](**found.arguments).state_dict()  # type: ignore[arg-type]
+    expected: Shapes = architecture(found.network, found.arguments).shapes
     for key in [*expected, *found.weights]:
         have, want = found.weights.get(key), expected.get(key)
         if have is None or want is None:
             return f"{key} is {'missing' if have is None else 'one too many'}"
-        if have.shape != want.shape:
-            return f"{key} has the shape {tuple(have.shape)}, not {tuple(want.shape)}"
+        if have.shape != want:
+            return f"{key} has the shape {have.shape}, not {want}"
     return ""
 
 
-def _words(arguments: dict[str, Argument]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in arguments.items())
-
-
-def _sample(weights: dict[str, Tensor]) -> str:
+def _sample(weights: Weights) -> str:
     return ", ".join([*sorted(weights)[:2], "..."])

@@ -66,7 +66,12 @@ def _parse(data: bytes) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
     graph = json.loads(data)
     if graph["format"] != FORMAT:
         raise ValueError
-    return graph, {entry["name"]: tuple(entry["shape"]) for entry in graph["tensors"]}
+    return graph, shapes_of(graph)
+
+
+def shapes_of(graph: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    """The tensors that a graph expects, by name."""
+    return {entry["name"]: tuple(entry["shape"]) for entry in graph["tensors"]}
 
 
 def build_graph(ir: str, constants: bytes, weights: dict[str, np.ndarray]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from acutance.files.atomic import atomic_path
 
 FORMAT = 1
 METADATA_KEY = "acutance"
+CHECK_KEY = "acutance_sha256"  # of the facts; files of earlier versions lack it, and are read without
 MAX_BYTES = 2 << 30
 MAX_HEADER = 4 << 20
 FACTS = {"name": str, "network": str, "arguments": dict, "geometry": dict, "graph": dict, "receipt": dict,
@@ -127,6 +128,8 @@ def read_model(path: Path) -> Model:
     data = path.read_bytes()
     if _claimed(header) > len(data) - start:
         raise BadModel(f"{path}: its tensors claim more than it holds; it was cut short, or is no model")
+    if not _filled(header, len(data) - start):
+        raise BadModel(f"{path}: its tensors overlap or leave gaps; the file is damaged, get it again")
     stored = {key: _tensor(path, key, entry, data, start) for key, entry in header.items()}
     if digest(stored) != facts["weights_sha256"]:
         raise BadModel(f"{path}: its weights do not match their SHA-256; the file is damaged, get it again")
@@ -206,7 +209,7 @@ def _read_header(path: Path) -> tuple[dict[str, Any], dict[str, Any], int]:
                 raise BadModel(f"{path}: is not a model file or was cut short ({size} bytes); get it again")
             file.seek(8)
             header = json.loads(file.read(length))
-        facts = json.loads(header.pop("__metadata__")[METADATA_KEY])
+        facts = _facts(path, header.pop("__metadata__"))
     except OSError as error:
         raise BadModel(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -219,12 +222,33 @@ def _read_header(path: Path) -> tuple[dict[str, Any], dict[str, Any], int]:
     return header, facts, 8 + length
 
 
+def _facts(path: Path, metadata: dict[str, str]) -> Any:
+    text, check = metadata[METADATA_KEY], metadata.get(CHECK_KEY)
+    if (check is not None and check != _checksum(text)) or not metadata.keys() <= {METADATA_KEY, CHECK_KEY}:
+        raise BadModel(f"{path}: its facts do not match their SHA-256; the file is damaged, get it again")
+    return json.loads(text)
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def _claimed(header: dict[str, Any]) -> int:
     """Bytes of all tensors; overlapping ones would fill the memory from a small file."""
     try:
         return sum(abs(int(last) - int(first)) for first, last in (e["data_offsets"] for e in header.values()))
     except (KeyError, TypeError, ValueError, OverflowError):
         return 0  # each tensor is looked at next
+
+
+def _filled(header: dict[str, Any], size: int) -> bool:
+    """Whether the tensors lie one behind another, to the end; what is no pair of places is told later."""
+    try:
+        places = sorted((int(first), int(last)) for first, last in (each["data_offsets"] for each in header.values()))
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return True
+    ends = [0, *(last for _, last in places)]
+    return [first for first, _ in places] == ends[:-1] and ends[-1] == size
 
 
 def _tensor(path: Path, key: str, entry: Any, data: bytes, start: int) -> np.ndarray:
@@ -249,6 +273,7 @@ def write_model(path: Path, weights: dict[str, np.ndarray], facts: dict[str, Any
         if not np.isfinite(tensor).all():
             raise BadModel(f"{path}: refusing to write {key}, which holds NaN or infinite weights")
     facts = {"format": FORMAT, "weights_sha256": digest(weights), **facts}
-    metadata = {METADATA_KEY: json.dumps(facts, sort_keys=True)}
+    text = json.dumps(facts, sort_keys=True)
+    metadata = {METADATA_KEY: text, CHECK_KEY: _checksum(text)}
     with atomic_path(path) as temporary:
         temporary.write_bytes(save({k: np.ascontiguousarray(v) for k, v in weights.items()}, metadata))

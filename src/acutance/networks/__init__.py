@@ -8,6 +8,7 @@ from acutance.networks.colourfast import ColourfastCompact, ColourfastFoldedComp
 from acutance.networks.compact import Compact, FoldedCompact
 from acutance.networks.face import FaceGenerator
 from acutance.networks.msrresnet import MSRResNet
+from acutance.networks.plksr import PLKSR, RealPLKSR
 from acutance.networks.rrdb import RRDBNet
 from acutance.networks.span import Span
 from acutance.networks.srresnet import SRResNet, TensorlayerSRResNet
@@ -25,11 +26,15 @@ NETWORKS = {
     "colourfast_msrresnet": colourfast(MSRResNet),
     "colourfast_unet": colourfast(AdditiveUNet),
     "colourfast_face": colourfast(FaceGenerator),
+    "colourfast_plksr": colourfast(PLKSR),
+    "colourfast_real_plksr": colourfast(RealPLKSR),
     "span": Span,
     "srresnet": SRResNet,
     "tensorlayer_srresnet": TensorlayerSRResNet,
     "rrdb": RRDBNet,
     "msrresnet": MSRResNet,
+    "plksr": PLKSR,
+    "real_plksr": RealPLKSR,
     "unet": AdditiveUNet,
     "face": FaceGenerator,
     "tile_unet": TileUNet,

@@ -100,7 +100,8 @@ def colourfast(plain: Any) -> type[nn.Module]:
         @functools.wraps(plain.__init__)
         def __init__(self, **arguments: Any) -> None:
             super().__init__(**arguments)
-            self.halo += SIDE // 2
+            if self.halo is not None:  # which stands for the whole picture
+                self.halo += SIDE // 2
 
         def forward(self, x: Tensor) -> Tensor:
             under = _enlarged(from_input(self, x), self.scale)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from urllib.parse import urlsplit
@@ -14,7 +15,8 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from acutance.errors import ResourceError, UsageError
-from acutance.serving.connection import Connection
+from acutance.serving.complaints import Complaints
+from acutance.serving.connection import AT_ONCE, Connection
 from acutance.serving.guard import Guard, Limits
 
 LOCAL = frozenset({"localhost"})
@@ -81,7 +83,7 @@ def listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(address)
-        listener.listen(128)
+        listener.listen(AT_ONCE)
     except OSError as error:
         listener.close()
         raise ResourceError(
@@ -117,7 +119,22 @@ def run(app: Guard, listener: socket.socket, stopped: Callable[[], int]) -> None
     config = uvicorn.Config(
         app, http=Connection, ws="none", lifespan="on", log_config=None, log_level="critical", access_log=False,
         server_header=False, proxy_headers=False, timeout_keep_alive=30, timeout_graceful_shutdown=STOP_SECONDS,
+        backlog=AT_ONCE,
     )  # fmt: skip
     server = _Server(config)
     server.stopped = stopped
-    server.run(sockets=[listener])
+    with _heard(app.complaints):
+        server.run(sockets=[listener])
+
+
+@contextlib.contextmanager
+def _heard(complaints: Complaints) -> Iterator[None]:
+    """What asyncio logs goes through ``complaints``: else it writes a traceback for every socket it cannot have."""
+    log = logging.getLogger("asyncio")
+    before, log.propagate = log.propagate, False
+    log.addHandler(complaints)
+    try:
+        yield
+    finally:
+        log.removeHandler(complaints)
+        log.propagate = before

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
-import sys
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from acutance.serving.complaints import Complaints
 
 # Nothing is loaded from elsewhere, nothing inline runs, no other page may frame or read ours.
 HEADERS = {
@@ -27,6 +28,8 @@ HEADERS = {
 }
 ENCODED = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
 SAFE = ("GET", "HEAD")
+PASSING = (429, 503, 507)  # answers that may be another one later
+RETRY_AFTER = b"10"  # seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +48,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, *, names: frozenset[str], limits: Limits, public: str = "") -> None:
         self.app, self.names, self.limits, self.public = app, names, limits, public.lower()
+        self.complaints = Complaints()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -60,6 +64,8 @@ class Guard:
                 began[0] = True
                 own = {name for name, _ in message["headers"]}
                 message["headers"] = [*message["headers"], *((n, v) for n, v in ENCODED if n not in own)]
+                if message["status"] in PASSING and b"retry-after" not in own:
+                    message["headers"].append((b"retry-after", RETRY_AFTER))
                 if message["status"] in (408, 413):  # the rest of the body is not waited for
                     message["headers"].append((b"connection", b"close"))
             await send(message)
@@ -78,8 +84,8 @@ class Guard:
             if not late:
                 place = scope.get("route", None)
                 where = getattr(place, "path", "an address of ours")  # the route, not the key in the address
-                print(f"internal error at {where} ({type(error).__name__}: {error}); this is a bug of ours",
-                      file=sys.stderr)  # fmt: skip
+                text = f"internal error at {where} ({type(error).__name__}: {error}); this is a bug of ours"
+                self.complaints.say(f"{where} {type(error).__name__}", text)
             if not began[0]:
                 await _say(answer, 408 if late else 500, "this took too long" if late else "internal error")
 

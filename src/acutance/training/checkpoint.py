@@ -64,6 +64,8 @@ def damage(checkpoint: Path) -> str | None:
     try:
         manifest = json.loads((checkpoint / "manifest.json").read_text())
     except (OSError, ValueError):
+        manifest = None
+    if not isinstance(manifest, dict) or not manifest:
         return "its manifest is missing or damaged"
     for name, digest in manifest.items():
         if not (checkpoint / name).exists():

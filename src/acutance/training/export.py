@@ -19,8 +19,10 @@ import torch
 from torch import Tensor, nn
 
 from acutance.errors import UsageError
-from acutance.models.graph import build_graph, fitting_graph, write_graph
-from acutance.models.model import Argument, Geometry, halved, write_model
+from acutance.models import architecture
+from acutance.models.architecture import geometry_of, place_graph
+from acutance.models.graph import build_graph
+from acutance.models.model import Argument, halved, write_model
 from acutance.models.store import BUILTIN
 from acutance.networks import NETWORKS
 from acutance.networks.ranges import UnitRange
@@ -41,41 +43,49 @@ def complete(network: str, arguments: Mapping[str, Argument]) -> dict[str, Argum
 
 
 def graph_name(network: str, arguments: Mapping[str, Argument]) -> str:
-    """The file name of an architecture's graph.
+    """The file name of an architecture's graph, defaults filled in.
 
     >>> graph_name("compact", {"channels": 64})
     'compact-scale4-channels64-convolutions16.graph'
     """
-    return "-".join([network, *(f"{k}{v}" for k, v in complete(network, arguments).items())]) + ".graph"
+    return architecture.graph_name(network, complete(network, arguments))
 
 
 def make_graph(network: str, arguments: Mapping[str, Argument]) -> dict[str, Any]:
-    """Convert an architecture to a weightless graph, value ranges included. Needs OpenVINO.
+    """Convert an architecture to a weightless graph, value ranges included. Needs OpenVINO."""
+    with torch.device("meta"):
+        module = NETWORKS[network](**arguments).eval()
+    return graph_of(module, {name: tuple(tensor.shape) for name, tensor in stored(module).items()}, network)
+
+
+def graph_of(
+    module: nn.Module, shapes: Mapping[str, tuple[int, ...]], name: str, side: int | None = None
+) -> dict[str, Any]:
+    """The weightless graph called ``name`` of ``module``, whose tensors ``shapes`` become weights; for pictures of any
+    size, or of ``side`` squared alone.
 
     The weights enter the converter as inputs and become constants only afterwards: so it cannot fold them
     (batch norm into convolutions, say), and the graph takes exactly the tensors that a model file stores.
-    The runtime folds them when it compiles.
+    The runtime folds them when it compiles. Tensors that the result does not depend on are left out.
     """
     from acutance.engines.openvino import openvino
 
-    with torch.device("meta"):
-        module = NETWORKS[network](**arguments).eval()
     generator = torch.Generator().manual_seed(1)
-    weights = {name: torch.rand(tensor.shape, generator=generator) for name, tensor in stored(module).items()}
-    forward, example = _with_weights_as_inputs(module, weights), torch.rand(1, 3, 16, 16)
+    weights = {key: torch.rand(shape, generator=generator) for key, shape in shapes.items()}
+    forward, example = _with_weights_as_inputs(module, weights), torch.rand(1, 3, side or 16, side or 16)
     with warnings.catch_warnings():  # tracing is deprecated; torch.export takes PReLU apart, which is slow
         warnings.simplefilter("ignore")
         traced = torch.jit.trace(forward, (example, *weights.values()), check_trace=False)
-        shapes = [
-            openvino.PartialShape([1, 3, -1, -1]),
-            *(openvino.PartialShape(list(w.shape)) for w in weights.values()),
-        ]
-        converted = openvino.convert_model(traced, input=shapes, example_input=(example, *weights.values()))
-    for parameter, tensor in zip(converted.get_parameters()[1:], weights.values(), strict=True):
-        constant = openvino.opset13.constant(tensor.numpy())
-        for target in list(parameter.output(0).get_target_inputs()):
+        sizes = [[1, 3, side or -1, side or -1], *(list(tensor.shape) for tensor in weights.values())]
+        partial = [openvino.PartialShape(size) for size in sizes]
+        converted = openvino.convert_model(traced, input=partial, example_input=(example, *weights.values()))
+    for parameter, (key, tensor) in zip(converted.get_parameters()[1:], list(weights.items()), strict=True):
+        constant, targets = openvino.opset13.constant(tensor.numpy()), list(parameter.output(0).get_target_inputs())
+        for target in targets:
             target.replace_source_output(constant.output(0))
         converted.remove_parameter(parameter)
+        if not targets:
+            del weights[key]
     for number, node in enumerate(converted.get_ordered_ops()):  # the converter counts names through a process's life
         node.set_friendly_name(f"n{number}")
         for output in node.outputs():
@@ -83,8 +93,8 @@ def make_graph(network: str, arguments: Mapping[str, Argument]) -> dict[str, Any
     with tempfile.TemporaryDirectory() as folder:
         xml = Path(folder) / "graph.xml"
         openvino.save_model(converted, xml, compress_to_fp16=False)
-        arrays = {name: tensor.numpy() for name, tensor in weights.items()}
-        ir = re.sub('<net name="[^"]*"', f'<net name="{network}"', xml.read_text(), count=1)
+        arrays = {key: tensor.numpy() for key, tensor in weights.items()}
+        ir = re.sub('<net name="[^"]*"', f'<net name="{name}"', xml.read_text(), count=1)
         return build_graph(ir, xml.with_suffix(".bin").read_bytes(), arrays)
 
 
@@ -110,21 +120,18 @@ def stored(module: nn.Module) -> dict[str, Tensor]:
 def graph_beside(
     folder: Path, network: str, arguments: Mapping[str, Argument], tensors: dict[str, np.ndarray]
 ) -> tuple[str, str]:
-    """Name and SHA-256 of the architecture's graph in ``folder``: there already, a built-in one, or made now.
-
-    One that is there and fits stays as it is, because other models refer to it.
-    """
+    """Name and SHA-256 of the architecture's graph in ``folder``, as ``architecture.place_graph`` brings it there."""
     file = graph_name(network, arguments)
-    if sha256 := fitting_graph(folder / file, tensors):
-        return file, sha256
-    if fitting_graph(BUILTIN / file, tensors):
-        return file, write_graph(folder / file, json.loads((BUILTIN / file).read_text()))
-    if importlib.util.find_spec("openvino") is None:
-        raise UsageError(
-            f"{folder / file}: the weights are ready, but making the graph needs OpenVINO; install it "
-            "(pip install openvino) and run the same command again"
-        )
-    return file, write_graph(folder / file, make_graph(network, arguments))
+
+    def make() -> dict[str, Any]:
+        if importlib.util.find_spec("openvino") is None:
+            raise UsageError(
+                f"{folder / file}: the weights are ready, but making the graph needs OpenVINO; install it "
+                "(pip install openvino) and run the same command again"
+            )
+        return make_graph(network, arguments)
+
+    return file, place_graph(folder, file, tensors, BUILTIN, make)
 
 
 def export_model(
@@ -139,11 +146,7 @@ def export_model(
 
     Geometry comes from the module. Over ``HALF_ABOVE`` bytes, tensors of two and more axes are stored as fp16.
     """
-    multiple = getattr(weights, "multiple", 1)
-    geometry = Geometry(
-        scale=weights.scale, halo=weights.halo, multiple=multiple, tile=getattr(weights, "tile", None),  # type: ignore[arg-type]
-        overlap=getattr(weights, "overlap", 0), ground=getattr(weights, "ground", 0),
-    )  # fmt: skip
+    geometry = geometry_of(weights)
     tensors = {key: tensor.detach().float().cpu().numpy() for key, tensor in stored(weights).items()}
     file, sha256 = graph_beside(folder, network, arguments, tensors)
     facts = {

@@ -7,13 +7,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from acutance.errors import BadModel, UsageError
 from acutance.files import machine
 from acutance.files.atomic import atomic_path
+from acutance.files.tensors import read_tensors
+from acutance.models.model import read_model
 from acutance.training import parallel
 from acutance.training.devices import SHORT, compiles, multiplies_in
 from acutance.training.history import stage, start_weights
@@ -28,6 +29,7 @@ NOT_COMPUTED = {
 HOW = {"params", "foreach", "fused"}  # of an optimizer: what it moves, and ways that lead to the same numbers
 SHOWN = 4  # differences
 COUNTER = "num_batches_tracked"
+BARE = {"format"}  # what metadata of weights alone says
 
 
 def open_run(
@@ -126,11 +128,7 @@ def load_start(start: Path, state: State) -> None:
     path = start_weights(start)
     if path is None:
         raise UsageError(f"{start}: holds no sound checkpoint to start from")
-    try:
-        stored = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise BadModel(f"{path}: cannot be read ({error})") from error
-    weights = {k: v.float() for k, v in stored.items() if not k.endswith(COUNTER)}
+    weights = {k: torch.from_numpy(v) for k, v in _start_weights(path).items() if not k.endswith(COUNTER)}
     expected = {k: v for k, v in state.objective.generator.state_dict().items() if not k.endswith(COUNTER)}
     wrong = [k for k in expected if k not in weights or weights[k].shape != expected[k].shape]
     if wrong or len(weights) != len(expected):
@@ -138,3 +136,15 @@ def load_start(start: Path, state: State) -> None:
         raise UsageError(f"{path}: belongs to another network (first differences: {first})")
     for network in (state.objective.generator, state.average):
         network.load_state_dict(weights, strict=False)
+
+
+def _start_weights(path: Path) -> dict[str, np.ndarray]:
+    """A model's weights, or bare ones, float32; all of them finite numbers. Raises ``BadModel``."""
+    arrays, metadata = read_tensors(path)
+    if not metadata.keys() <= BARE:  # a model, or what damage has made of one
+        return read_model(path).weights
+    weights = {key: array.astype(np.float32) for key, array in arrays.items()}
+    for key, array in weights.items():
+        if not np.isfinite(array).all():
+            raise BadModel(f"{path}: {key} holds NaN or infinite weights; start from another")
+    return weights
