@@ -15,8 +15,10 @@ from acutance.errors import BadInput, UsageError
 from acutance.files import images
 from acutance.files.pyav import version
 from acutance.files.video_codecs import check_quality, choose_codec, container_of, even, pixel_format
-from acutance.files.video_streams import CLOCKS_FROM_ANYWHERE, Companions, companions
-from acutance.files.video_writing import Encoding
+from acutance.files.video_colour import Colour
+from acutance.files.video_streams import CLOCKS_FROM_ANYWHERE, Companions
+from acutance.files.video_trial import companions
+from acutance.files.video_writing import Encoding, converter
 from acutance.files.videos import MAX_MEGAPIXELS, Film, inspect
 from acutance.imaging.tiling import Grid
 from acutance.pipelines.plan import FilmPlan
@@ -75,6 +77,7 @@ class Project:
 
     film: Film
     target: Path
+    container: str
     settings: FilmSettings
     plan: FilmPlan
     encoding: Encoding
@@ -84,9 +87,15 @@ class Project:
 
     @property
     def folder(self) -> Path:
-        """Where the finished segments wait: hidden, beside the result, one folder a plan."""
-        name = os.fsencode(self.target.name)[:180].decode(errors="ignore")
+        """Where the finished segments wait: hidden, beside the result, one folder a plan. Neither the result's name
+        nor its container matters, so that another one can use them too."""
+        name = os.fsencode(self.film.path.name)[:180].decode(errors="ignore")
         return self.target.with_name(f".{name}.{self.plan.sha256[:12]}")
+
+    @property
+    def colour(self) -> Colour:
+        """The colours of the encoded frames."""
+        return converter(self.film, self.encoding).colour
 
     @property
     def frames(self) -> int:
@@ -120,15 +129,15 @@ def draw_up(source: Path, target: Path, upscaler: Upscaler, settings: FilmSettin
     plan = FilmPlan(
         input=images.sha256(source), stream=film.stream, model=upscaler.model.sha256,
         passes=tuple(grid.tile for grid in grids), halo=upscaler.model.geometry.halo, engine=engine,
-        precision=precision, encoding=asdict(encoding), container=container, segment=settings.segment,
+        precision=precision, encoding=asdict(encoding), segment=settings.segment,
         deinterlace=settings.deinterlace == "on" or (settings.deinterlace == "auto" and film.interlaced),
         denoise_grain=settings.denoise_grain, stabilise_time=settings.stabilise_time, first=first, stop=stop,
         libraries=version(),
     )  # fmt: skip
-    others = companions(film, container)
-    notes = tuple(_notes(film, plan, losses, others))
-    return Project(film=film, target=target, settings=settings, plan=plan, encoding=encoding, grids=grids,
-                   companions=others, notes=notes)  # fmt: skip
+    others = companions(film, container, encoding)
+    notes = tuple(_notes(film, plan, container, losses, others))
+    return Project(film=film, target=target, container=container, settings=settings, plan=plan, encoding=encoding,
+                   grids=grids, companions=others, notes=notes)  # fmt: skip
 
 
 def result_size(film: Film, scale: int, settings: FilmSettings) -> tuple[int, int]:
@@ -167,16 +176,16 @@ def _excerpt(film: Film, settings: FilmSettings) -> tuple[int | None, int | None
     return first, stop
 
 
-def _notes(film: Film, plan: FilmPlan, losses: list[str], others: Companions) -> Iterator[str]:
+def _notes(film: Film, plan: FilmPlan, container: str, losses: list[str], others: Companions) -> Iterator[str]:
     yield from film.notes
     yield from losses
-    yield from others.dropped
+    yield from others.notes
     if plan.deinterlace:
         yield "it is interlaced: fields are made into whole frames (bwdif)"
     codec = plan.encoding["codec"]
-    if film.aspect != 1 and plan.container in ("matroska", "webm") and codec in ("ffv1", "prores", "av1"):
+    if film.aspect != 1 and container in ("matroska", "webm") and codec in ("ffv1", "prores", "av1"):
         yield (f"the shape of its pixels, {film.aspect.numerator}:{film.aspect.denominator}, is not kept by {codec} in "
-               f"{plan.container}; use h264 or h265 in .mkv, .mp4 or .mov")  # fmt: skip
+               f"{container}; use h264 or h265 in .mkv, .mp4 or .mov")  # fmt: skip
     if film.side and codec != "h265":
         yield f"the static metadata of HDR (mastering display, light levels) is dropped with {codec}; h265 keeps it"
 
