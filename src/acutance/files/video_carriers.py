@@ -3,36 +3,23 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from acutance.files.pyav import FAULTS, av
+from acutance.files.video_conversion import Convert, layout_of, sound, words
 from acutance.files.video_streams import Tally, Way, is_cover, kind_of, stream_metadata
 from acutance.files.videos import packets
 
-LAYOUTS = ("mono", "stereo", "2.1", "4.0", "5.0", "5.1", "6.1", "7.1")  # what players take so many channels for
 EMPTY_WORDS = b"\0\0"  # how MP4 says that no subtitle is shown; its writer adds them by itself
-WHOLE = {"u8": "pcm_u8", "s16": "pcm_s16le", "s32": "pcm_s32le", "s64": "pcm_s64le", "flt": "pcm_f32le",
-         "dbl": "pcm_f64le"}  # samples as they are decoded, and how they are stored without loss  # fmt: skip
-NO_TIME = -(1 << 60)  # below it, a number that libav means as none
-OPUS_RATE, OPUS_BITS = 48_000, 128_000  # samples a second; bits a second and channel
 PICTURES = {"png": "png", "mjpeg": "jpeg"}  # codings of covers and their media types, elsewhere their own names
-QUICKTIME_NAMES = {
-    "deu": "ger",
-    "nld": "dut",
-    "ell": "gre",
-    "isl": "ice",
-    "zho": "chi",
-    "sqi": "alb",
-    "fre": "fra",
-    "rum": "ron",
-    "cze": "ces",
-    "slo": "slk",
-}  # which of a language's two codes libav knows there
-
-Convert = Callable[[Any], list[Any]]
+# Which of a language's two codes libav knows in QuickTime.
+QUICKTIME_NAMES = dict(
+    pair.split(":")
+    for pair in "deu:ger nld:dut ell:gre isl:ice zho:chi sqi:alb fre:fra rum:ron cze:ces slo:slk".split()
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +42,7 @@ def carrier(target: Any, stream: Any, way: Way) -> Carrier:
         tally.add(data, None, None)
         return Carrier(way, kind, None, lambda packet: [], tally)
     if way.encoder:
-        new, convert = (_sound if stream.type == "audio" else _words)(target, stream, way.encoder)
+        new, convert = (sound if stream.type == "audio" else words)(target, stream, way.encoder)
     else:
         new, convert = _like(target, stream), _copying(stream)
     new.metadata.update(stream_metadata(stream))
@@ -103,13 +90,6 @@ def _like(target: Any, stream: Any) -> Any:
     return new
 
 
-def layout_of(stream: Any) -> str:
-    """The places of its channels; where the file does not say, what players take so many for."""
-    context = stream.codec_context
-    unsaid = "channels" in context.layout.name and 1 <= context.channels <= len(LAYOUTS)
-    return LAYOUTS[context.channels - 1] if unsaid else context.layout.name
-
-
 def _copying(stream: Any) -> Convert:
     """Packets as they are; AAC of a transport stream without the header on every packet, which others hold once."""
     if stream.type == "audio" and stream.codec_context.name in ("aac", "aac_latm") and not (
@@ -117,87 +97,8 @@ def _copying(stream: Any) -> Convert:
     ):  # fmt: skip
         plain = av.bitstream.BitStreamFilterContext("aac_adtstoasc", stream).filter
         return lambda packet: plain(packet) if packet is not None else []
-    words = stream.type == "subtitle" and stream.codec_context.name == "mov_text"
-    return lambda packet: [] if packet is None or (words and bytes(packet) == EMPTY_WORDS) else [packet]
-
-
-def _sound(target: Any, stream: Any, encoder: str) -> tuple[Any, Convert]:
-    """Sound decoded and encoded anew, gapless: times are those of the first sample and the count from there."""
-    context = stream.codec_context
-    opus = encoder == "libopus"
-    new = target.add_stream(encoder, rate=OPUS_RATE if opus else context.sample_rate)
-    new.codec_context.layout = layout_of(stream)
-    if encoder == "flac":
-        new.codec_context.format = "s16" if context.format.name in ("u8", "u8p", "s16", "s16p") else "s32"
-    if opus:
-        new.codec_context.bit_rate = OPUS_BITS * context.channels
-    return new, _Sound(stream, new)
-
-
-class _Sound:
-    """Packets of sound in one coding to packets in another."""
-
-    def __init__(self, old: Any, new: Any) -> None:
-        self.old, self.new, self.base = old, new, Fraction(1, new.codec_context.sample_rate)
-        self.next = 0
-
-    def __call__(self, packet: Any) -> list[Any]:
-        encoded: list[Any] = [each for frame in self.old.decode(packet) for each in self.new.encode(frame)]
-        if packet is None:
-            encoded += self.new.encode(None)
-        return [self._timed(each) for each in encoded if each.size]
-
-    def _timed(self, packet: Any) -> Any:
-        """Encoders leave the last packets without a time."""
-        pts = packet.pts if packet.pts is not None and packet.pts > NO_TIME else self.next
-        packet.pts = packet.dts = pts
-        packet.time_base, self.next = self.base, pts + (packet.duration or 0)
-        return packet
-
-
-def _words(target: Any, stream: Any, encoder: str) -> tuple[Any, Convert]:
-    """Subtitles of text in another notation, with their times; italics and the like go along where both have them."""
-    stream.codec_context.open(strict=False)
-    new = target.add_stream(encoder)
-    new.codec_context.subtitle_header = stream.codec_context.subtitle_header
-    new.codec_context.time_base = new.time_base = stream.time_base
-
-    def convert(packet: Any) -> list[Any]:
-        if packet is None:
-            return []
-        found = stream.codec_context.decode2(packet)
-        if found is None or not len(found):
-            return []
-        words = new.codec_context.encode_subtitle(found)
-        words.pts, words.dts, words.duration, words.time_base = (
-            packet.pts, packet.dts, packet.duration, packet.time_base,
-        )  # fmt: skip
-        return [words] if words.size else []
-
-    return new, convert
-
-
-def encoders(stream: Any, container: str) -> tuple[str, ...]:
-    """What ``stream`` could be converted to if the container does not hold it as it is, the best first.
-
-    Sound without loss: PCM to PCM, else FLAC (16 or 24 bits, as many as the coding gives); QuickTime knows no FLAC.
-    WebM holds nothing lossless: Opus at a rate at which nobody hears a difference. Subtitles of text to the
-    container's own notation.
-    """
-    context = stream.codec_context
-    if context is None or is_cover(stream):
-        return ()
-    if stream.type == "audio" and context.format is not None:
-        whole = WHOLE.get(context.format.name.removesuffix("p"), "pcm_s24le")
-        if container == "webm":
-            return ("libopus",)
-        if context.codec.lossless and whole not in ("pcm_u8", "pcm_s16le"):  # FLAC would hold 24 bits of them
-            return (whole, "flac")
-        whole = "pcm_s24le" if whole == "pcm_f32le" else whole
-        return (whole, "flac") if container == "mov" else ("flac", whole)
-    if stream.type == "subtitle" and context.codec.text_sub:
-        return {"webm": ("webvtt",), "matroska": ("subrip", "ass")}.get(container, ("mov_text",))
-    return ()
+    text = stream.type == "subtitle" and stream.codec_context.name == "mov_text"
+    return lambda packet: [] if packet is None or (text and bytes(packet) == EMPTY_WORDS) else [packet]
 
 
 def written(

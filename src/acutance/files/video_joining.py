@@ -111,6 +111,8 @@ def _write(target: Any, each: Carrier, packet: Any, shift: Fraction) -> None:
         return
     data, time, duration = bytes(packet), packet_time(packet, shift), packet_duration(packet)
     _move(packet, shift)
+    if each.kind == "audio" and not packet.duration and each.tally.step > 0:  # or MP4 cuts the last one off
+        packet.duration = round(each.tally.step / packet.time_base)
     packet.stream = each.stream
     try:
         target.mux(packet)

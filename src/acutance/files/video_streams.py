@@ -46,7 +46,8 @@ class Companions:
 class Tally:
     """What was written of one stream: packets, SHA-256 of their bytes, the first time, and the last, seconds.
     ``samples``: plain samples, which are cut into packets anew by whoever reads them, so only their bytes and their
-    end count. ``refused``: packets too damaged to be written."""
+    end count. ``refused``: packets too damaged to be written; ``latest``: the time of the newest one, ``step``: from
+    the one before."""
 
     samples: bool = False
     count: int = 0
@@ -54,12 +55,16 @@ class Tally:
     digest: Any = field(default_factory=hashlib.sha256)
     first: float | None = None
     last: float = 0.0
+    latest: float = 0.0
+    step: float = 0.0
 
     def add(self, data: bytes, time: float | None, duration: float | None) -> None:
         """Count one packet by its bytes and its time in the new film."""
         self.count += 1
         self.digest.update(data)
         if time is not None:
+            self.step = time - self.latest if self.first is not None else 0.0
+            self.latest = time
             self.first = time if self.first is None else min(self.first, time)
             self.last = max(self.last, time + ((duration or 0.0) if self.samples else 0.0))
 

@@ -15,8 +15,8 @@ import numpy as np
 
 from acutance.errors import AcutanceError
 from acutance.files.pyav import FAULTS, open_film, reason
-from acutance.files.video_carriers import encoders
 from acutance.files.video_checking import Found, read_back
+from acutance.files.video_conversion import encoders
 from acutance.files.video_joining import Assembly, Piece, join
 from acutance.files.video_streams import Companions, Way, is_chapter_track, is_timecode_track, name_of
 from acutance.files.video_writing import Encoding, converter, read_segment, segment_writer
