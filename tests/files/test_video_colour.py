@@ -49,10 +49,11 @@ def formula(rgb: tuple[int, ...], matrix: int, full: bool, bits: int) -> list[fl
 @pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize("bits", [8, 10])
 def test_known_colours(matrix: int, full: bool, bits: int) -> None:
-    kind, depth = (np.uint8, 1) if bits == 8 else (np.uint16, 256)
+    kind = np.dtype(np.uint8 if bits == 8 else np.uint16)
+    depth = white(kind, colour(matrix, full)) / 255
     convert = FromRgb("yuv420p" if bits == 8 else "yuv420p10le", colour(matrix, full), (16, 16))
     for rgb in COLOURS:
-        flat = np.full((16, 16, 3), rgb, kind) * kind(depth)
+        flat = np.rint(np.full((16, 16, 3), rgb) * depth).astype(kind)
         frame = convert(flat)
         got = [int(np.frombuffer(plane, kind)[0]) for plane in frame.planes]
         slack = 1 if bits == 8 else 1.5

@@ -15,11 +15,8 @@ from acutance.files.videos import packets
 
 EMPTY_WORDS = b"\0\0"  # how MP4 says that no subtitle is shown; its writer adds them by itself
 PICTURES = {"png": "png", "mjpeg": "jpeg"}  # codings of covers and their media types, elsewhere their own names
-# Which of a language's two codes libav knows in QuickTime.
-QUICKTIME_NAMES = dict(
-    pair.split(":")
-    for pair in "deu:ger nld:dut ell:gre isl:ice zho:chi sqi:alb fre:fra rum:ron cze:ces slo:slk".split()
-)
+PAIRS = "deu:ger nld:dut ell:gre isl:ice zho:chi sqi:alb fre:fra rum:ron cze:ces slo:slk"
+QUICKTIME_NAMES = {pair[:3]: pair[4:] for pair in PAIRS.split()}  # a language's two codes: libav knows the second
 
 
 @dataclass(frozen=True)

@@ -43,8 +43,9 @@ def converter(film: Film, encoding: Encoding) -> FromRgb:
     """The way of finished RGB frames to what the encoder takes, reduced to the final size."""
     yuv = encoding.pixel_format.startswith("yuv")
     matrix = film.colour.matrix if film.colour.matrix != RGB or not yuv else BT709
-    full = film.colour.full and not (film.rgb and yuv)
-    return FromRgb(encoding.pixel_format, replace(film.colour, matrix=matrix, full=full), encoding.size, film.colour)
+    full = film.colour.full and not (film.rgb and yuv) and CODECS[encoding.codec].full
+    colour = replace(film.colour, matrix=matrix, full=full)
+    return FromRgb(encoding.pixel_format, colour, encoding.size, film.colour, film.aspect)
 
 
 def segment_format(encoding: Encoding) -> str:

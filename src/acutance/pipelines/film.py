@@ -186,8 +186,8 @@ def _notes(film: Film, plan: FilmPlan, container: str, losses: list[str], others
     if film.aspect != 1 and container in ("matroska", "webm") and codec in ("ffv1", "prores", "av1"):
         yield (f"the shape of its pixels, {film.aspect.numerator}:{film.aspect.denominator}, is not kept by {codec} in "
                f"{container}; use h264 or h265 in .mkv, .mp4 or .mov")  # fmt: skip
-    if film.side and codec != "h265":
-        yield f"the static metadata of HDR (mastering display, light levels) is dropped with {codec}; h265 keeps it"
+    if film.side and codec not in ("h265", "av1"):
+        yield f"the static metadata of HDR (mastering display, light levels) is dropped with {codec}; h265, av1 keep it"
 
 
 def _check_target(source: Path, target: Path) -> None:
