@@ -52,11 +52,8 @@ class Found:
     lost: tuple[str, ...] = ()
 
 
-def verify(assembly: Assembly, path: Path | bytes, carriers: Sequence[Carrier]) -> Joined:
-    """Read the finished film at ``path`` back. Raises an ``AcutanceError`` if it is not what was put in."""
-    found = read_back(assembly, path, carriers)
-    for number, what in found.wrong.items():
-        raise _mismatch(path, f"stream {number} has {what}")
+def summary(found: Found, carriers: Sequence[Carrier]) -> Joined:
+    """What is to be told of a film that was read back."""
     notes = list(found.lost)
     if found.offset is not None and abs(found.offset) > TOLERANCE:
         notes.append(f"everything begins {found.offset * 1000:.0f} ms later: the container has no times before zero")

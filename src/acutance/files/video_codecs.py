@@ -45,6 +45,7 @@ CODECS = {
 }  # fmt: skip
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 CHROMA = ("420", "422", "444")
+PLAYED = ("h264", "h265")  # codecs of which phones, televisions and browsers play 4:2:0 only
 H264_PLAYABLE = 4096 * 2304  # pixels: the largest frame of level 5.2, which players decode
 
 
@@ -90,29 +91,55 @@ def _usual(film: Film, container: str, size: tuple[int, int]) -> str:
     return "h265" if (film.deep or film.hdr or large) and not small else "h264"
 
 
-def pixel_format(film: Film, codec_name: str, preset: str) -> tuple[str, list[str]]:
-    """The encoder's pixel format nearest to the film's, and notes on what it cannot hold.
+def pixel_format(
+    film: Film, codec_name: str, preset: str, chroma: str | None = None, size: tuple[int, int] | None = None
+) -> tuple[str, list[str]]:
+    """The encoder's pixel format for a film and a result of ``size``, and notes on what is not as it was.
 
-    Depth and chroma follow the film where the codec can; where it cannot, they are raised rather than lowered.
+    Depth follows the film where the codec can, else it is raised rather than lowered. ``chroma`` is "420", "422",
+    "444" or "same", the nearest to the film's. Without it H.264 and H.265 store 4:2:0 where that holds all colour
+    there is, that is where the result's chroma is at least as large as the film's: phones, televisions and browsers
+    play nothing else, and enlarged twice even 4:4:4 loses nothing. Everything else keeps what the film has. Raises
+    ``UsageError`` for what the codec does not hold.
     """
     codec, notes = CODECS[codec_name], []
     bits = 10 if film.hdr and film.bits < 10 else film.bits
     wanted = next((b for b in codec.bits if b >= bits), codec.bits[-1])
     if wanted < bits:
         notes.append(f"{bits} bits a sample become {wanted}, all that {codec_name} holds")
-    if film.rgb and codec.rgb:
+    if film.rgb and codec.rgb and chroma in (None, "same"):
         return ("bgr0" if wanted == 8 else f"gbrp{wanted}le"), notes
-    across, down = film.subsampled
-    kind = 2 if (film.rgb or across == 1) and not film.grey else 0 if film.grey or down > 1 else 1
-    chroma = next((c for c in codec.chroma if c >= kind), codec.chroma[-1])
-    if codec_name == "prores" and preset.startswith("4444"):
-        chroma = 2
-    if chroma < kind:
-        notes.append(f"4:{CHROMA[kind][1]}:{CHROMA[kind][2]} chroma becomes 4:2:0, all that {codec_name} holds")
+    kind, said = _chroma(film, codec_name, preset, chroma, size)
+    notes += said
     if film.rgb:
-        notes.append("RGB samples become YUV 4:4:4 in BT.709; use --codec ffv1 to keep RGB" if chroma == 2
+        notes.append("RGB samples become YUV 4:4:4 in BT.709; use --codec ffv1 to keep RGB" if kind == 2
                      else "RGB samples become YUV in BT.709")  # fmt: skip
-    return f"yuv{CHROMA[chroma]}p{'' if wanted == 8 else f'{wanted}le'}", notes
+    return f"yuv{CHROMA[kind]}p{'' if wanted == 8 else f'{wanted}le'}", notes
+
+
+def _chroma(
+    film: Film, codec_name: str, preset: str, asked: str | None, size: tuple[int, int] | None
+) -> tuple[int, list[str]]:
+    """How much chroma to store (0: 4:2:0, 1: 4:2:2, 2: 4:4:4), and notes."""
+    codec, (across, down) = CODECS[codec_name], film.subsampled
+    has = 2 if (film.rgb or across == 1) and not film.grey else 0 if film.grey or down > 1 else 1
+    if asked is not None and asked != "same":
+        if CHROMA.index(asked) not in codec.chroma:
+            raise UsageError(f"--pixels {asked}: {codec_name} takes {', '.join(CHROMA[c] for c in codec.chroma)}")
+        return CHROMA.index(asked), []
+    kind = next((c for c in codec.chroma if c >= has), codec.chroma[-1])
+    if codec_name == "prores" and preset.startswith("4444"):
+        kind = 2
+    name = f"4:{CHROMA[has][1]}:{CHROMA[has][2]}"
+    if kind < has:
+        return kind, [f"{name} chroma becomes 4:2:0, all that {codec_name} holds"]
+    if codec_name not in PLAYED or has == 0:
+        return kind, []
+    width, height = size or (film.width, film.height)
+    if asked is None and width * across >= 2 * film.width and height * down >= 2 * film.height:
+        return 0, [f"{name} chroma is stored as 4:2:0, which every player shows; at this size it holds all the colour "
+                   "there is, --pixels same keeps it as it was"]  # fmt: skip
+    return kind, [f"phones, televisions and browsers do not play {name} chroma; use --pixels 420 for them"]
 
 
 def even(size: tuple[int, int], pixel_format: str) -> tuple[int, int]:

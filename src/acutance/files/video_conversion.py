@@ -14,6 +14,7 @@ WHOLE = {"u8": "pcm_u8", "s16": "pcm_s16le", "s32": "pcm_s32le", "s64": "pcm_f64
          "dbl": "pcm_f64le"}  # samples as they are decoded, and how they are stored without loss  # fmt: skip
 NO_TIME = -(1 << 60)  # below it, a number that libav means as none
 OPUS_RATE, OPUS_BITS = 48_000, 128_000  # samples a second; bits a second and channel
+LEAP = 10.0  # seconds: a longer gap stays one
 GAP = 0.02  # seconds: from here on a gap in the times of sound is filled with silence, and what is too much is cut
 
 Convert = Callable[[Any], list[Any]]
@@ -63,8 +64,7 @@ def sound(target: Any, stream: Any, encoder: str) -> tuple[Any, Convert]:
 
 
 class _Sound:
-    """Packets of sound in one coding to packets in another, without gaps: plain samples carry no times, so gaps are
-    filled with silence."""
+    """Packets of sound in one coding to packets in another, with short gaps filled: plain samples carry no times."""
 
     def __init__(self, old: Any, new: Any) -> None:
         self.old, self.new = old, new
@@ -87,14 +87,21 @@ class _Sound:
     def _evened(self, frame: Any) -> Iterator[Any]:
         """``frame`` as the encoder wants it, or what is left at the end (``None``)."""
         kind = self._kind if frame is None else (frame.format.name, frame.layout.name, frame.sample_rate)
-        if kind != self._kind and self._graph is not None:
+        if self._graph is not None and (kind != self._kind or self._leaps(frame)):
             yield from self._pulled(None)
+            self.taken = self.taken if frame is None or not self._leaps(frame) else None
         if kind is None:
             return
         if kind != self._kind or self._graph is None:
             self._graph, self._kind = self._build(frame) if frame is not None else None, kind
         if self._graph is not None:
             yield from self._pulled(frame)
+
+    def _leaps(self, frame: Any) -> bool:
+        """Whether ``frame`` comes so much later or earlier than expected that it begins anew at its own time."""
+        if frame is None or frame.pts is None or self.taken is None:
+            return False
+        return abs(frame.pts * frame.time_base - self.taken * self.base) > LEAP
 
     def _build(self, frame: Any) -> Any:
         context, graph = self.new.codec_context, av.filter.Graph()

@@ -97,6 +97,21 @@ def _note(stream: Any, container: str, problems: dict[int, str], converted: dict
     return f"{name_of(stream)} is dropped: {container} does not hold it ({problem}){hint}"
 
 
+def next_best(film: Film, container: str, before: Companions, wrong: dict[int, str]) -> Companions:
+    """``before``, with the next best way for each of the streams that came back ``wrong``, and a note on each."""
+    ways, notes = list(before.ways), list(before.notes)
+    with open_film(film.path) as source:
+        for way in before.ways:
+            if way.index in wrong:
+                stream = source.streams[way.index]
+                following = ("", *encoders(stream, container), None)
+                encoder = following[following.index(way.encoder) + 1]
+                place = ways.index(way)
+                ways[place : place + 1] = [] if encoder is None else [Way(way.index, encoder)]
+                notes.append(_note(stream, container, wrong, {} if encoder is None else {way.index: encoder}))
+    return Companions(tuple(ways), tuple(notes), before.options)
+
+
 class _Trial:
     """Writes the beginning of the film, with some of its streams, and reads it back."""
 

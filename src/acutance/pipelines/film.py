@@ -14,7 +14,7 @@ from acutance.engines import EngineName, Precision
 from acutance.errors import BadInput, UsageError
 from acutance.files import images
 from acutance.files.pyav import version
-from acutance.files.video_codecs import check_quality, choose_codec, container_of, even, pixel_format
+from acutance.files.video_codecs import CHROMA, check_quality, choose_codec, container_of, even, pixel_format
 from acutance.files.video_colour import Colour
 from acutance.files.video_streams import CLOCKS_FROM_ANYWHERE, Companions
 from acutance.files.video_trial import companions
@@ -33,7 +33,8 @@ MOST_THREADS = 16  # of an encoder
 @dataclass(frozen=True, kw_only=True)
 class FilmSettings:
     """What to make of a film. Of ``scale``, ``width`` and ``height`` (pixels, as shown) at most one. ``deinterlace``:
-    "auto", "on" or "off". ``denoise_grain`` and ``stabilise_time``: 0 (off) to 1. ``start``, ``end``: seconds."""
+    "auto", "on" or "off". ``pixels``: "420", "422", "444", "same" or what suits the codec.
+    ``denoise_grain`` and ``stabilise_time``: 0 (off) to 1. ``start``, ``end``: seconds."""
 
     scale: float | None = None
     width: int | None = None
@@ -41,6 +42,7 @@ class FilmSettings:
     codec: str | None = None
     crf: int | None = None
     preset: str | None = None
+    pixels: str | None = None
     deinterlace: str = "auto"
     denoise_grain: float = 0.0
     stabilise_time: float = 0.0
@@ -57,6 +59,8 @@ class FilmSettings:
         self.still()
         if self.deinterlace not in ("auto", "on", "off"):
             raise UsageError(f"--deinterlace {self.deinterlace}: expected auto, on or off")
+        if self.pixels not in (None, *CHROMA, "same"):
+            raise UsageError(f"--pixels {self.pixels}: expected {', '.join(CHROMA)} or same")
         for name in ("denoise_grain", "stabilise_time"):
             if not 0 <= getattr(self, name) <= 1:
                 option = name.replace("_", "-")
@@ -117,7 +121,7 @@ def draw_up(source: Path, target: Path, upscaler: Upscaler, settings: FilmSettin
     size = result_size(film, scale, settings)
     codec = choose_codec(film, target, settings.codec, size)
     crf, preset = check_quality(codec, settings.crf, settings.preset)
-    pixels, losses = pixel_format(film, codec, preset)
+    pixels, losses = pixel_format(film, codec, preset, settings.pixels, size)
     size = _fitting(film, size, pixels, settings)
     choose_codec(film, target, settings.codec, size)
     grids = frame_grids(film.width, film.height, size, upscaler.model, film.deep)

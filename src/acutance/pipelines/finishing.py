@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from acutance.files import limits
 from acutance.files.atomic import atomic_path
-from acutance.files.video_checking import Joined, verify
+from acutance.files.video_checking import Joined, read_back, summary
 from acutance.files.video_joining import Assembly, Piece, join
+from acutance.files.video_trial import next_best
 from acutance.pipelines.film import Project
 from acutance.pipelines.journal import Journal
 from acutance.pipelines.segments import segment_path
+
+
+def _joined(assembly: Assembly, path: Path) -> Joined:
+    """Join and read back. What of the other streams does not come back as it was put in, though its beginning did, goes
+    along in the next best way, and the film is joined again."""
+    said: tuple[str, ...] = ()
+    while True:
+        carriers = join(assembly, path)
+        found = read_back(assembly, path, carriers)
+        if not found.wrong:
+            joined = summary(found, carriers)
+            return replace(joined, notes=(*said, *joined.notes))
+        companions = next_best(assembly.film, assembly.container, assembly.companions, found.wrong)
+        said = (*said, *companions.notes[len(assembly.companions.notes) :])
+        assembly = replace(assembly, companions=companions)
 
 
 def finish(
@@ -32,7 +50,7 @@ def finish(
     )  # fmt: skip
     limits.check_room(project.target.parent, sum(path.stat().st_size for path in paths), "the finished film")
     with atomic_path(project.target, commit) as temporary:
-        joined = verify(assembly, temporary, join(assembly, temporary))
+        joined = _joined(assembly, temporary)
         left_out = f"{joined.refused} packets of other streams are too damaged to be copied" if joined.refused else ""
         found["damage"] = ", ".join(filter(None, [done[-1]["damage"], left_out]))
     return joined
