@@ -65,11 +65,14 @@ def film(path: Path, codec: str, rate: int, seconds: float = 0.4) -> Path:
             frame = av.VideoFrame.from_ndarray(picture(number, video.width, video.height))
             frame.pts, frame.time_base = number, Fraction(1, 25)
             target.mux(video.encode(frame))
-        samples = av.AudioFrame.from_ndarray(
-            tone(rate, len(sound.codec_context.layout.channels), seconds), "fltp", layout
-        )
-        samples.sample_rate, samples.pts, samples.time_base = rate, 0, Fraction(1, rate)
-        target.mux([*video.encode(None), *sound.encode(samples), *sound.encode(None)])
+        target.mux(video.encode(None))
+        wave = tone(rate, 2 if codec in STEREO else 1, seconds)
+        for start in range(0, wave.shape[1], rate // 10):
+            block = np.ascontiguousarray(wave[:, start : start + rate // 10])
+            samples = av.AudioFrame.from_ndarray(block, "fltp", layout)
+            samples.sample_rate, samples.pts, samples.time_base = rate, start, Fraction(1, rate)
+            target.mux(sound.encode(samples))
+        target.mux(sound.encode(None))
     return path
 
 
