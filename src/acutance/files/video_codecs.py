@@ -133,9 +133,9 @@ def _chroma(
     name = f"4:{CHROMA[has][1]}:{CHROMA[has][2]}"
     if kind < has:
         return kind, [f"{name} chroma becomes 4:2:0, all that {codec_name} holds"]
-    if codec_name not in PLAYED or has == 0:
+    if codec_name not in PLAYED or has == 0 or size is None:
         return kind, []
-    width, height = size or (film.width, film.height)
+    width, height = size
     if asked is None and width * across >= 2 * film.width and height * down >= 2 * film.height:
         return 0, [f"{name} chroma is stored as 4:2:0, which every player shows; at this size it holds all the colour "
                    "there is, --pixels same keeps it as it was"]  # fmt: skip
