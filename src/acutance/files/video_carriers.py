@@ -33,7 +33,8 @@ class Carrier:
 
 def carrier(target: Any, stream: Any, way: Way) -> Carrier:
     """Lay ``stream`` out in ``target``, which must not be begun yet. Raises one of ``FAULTS`` if that cannot be."""
-    tally, kind = Tally(samples=stream.type == "audio" and _is_pcm(stream, way)), kind_of(stream)
+    tally = Tally(samples=stream.type == "audio" and _is_pcm(stream, way), reframed=_has_start_codes(stream))
+    kind = kind_of(stream)
     data = _held_by_header(target, stream)
     if data is not None:
         tally.add(data, None, None)
@@ -51,6 +52,13 @@ def carrier(target: Any, stream: Any, way: Way) -> Carrier:
 
 def _is_pcm(stream: Any, way: Way) -> bool:
     return (way.encoder or stream.codec_context.name).startswith("pcm_")
+
+
+def _has_start_codes(stream: Any) -> bool:
+    """H.264 and H.265 as in transport streams; other containers give the length of each part instead."""
+    if stream.type != "video" or stream.codec_context.name not in ("h264", "hevc"):
+        return False
+    return not (stream.codec_context.extradata or b"").startswith(b"\1")
 
 
 def _held_by_header(target: Any, stream: Any) -> bytes | None:
@@ -106,13 +114,16 @@ def written(
     by_number = {c.way.index: c for c in carriers if c.stream is not None}
     if not by_number:
         return
-    missing = dict.fromkeys(by_number, enough)
+    missing, seen = dict.fromkeys(by_number, enough), 0
     for packet in packets(source, *(source.streams[n] for n in by_number)):
         each = by_number[packet.stream.index]
         if enough is not None:
-            if (packet.pos or 0) > LOOKED_AT or not any(missing.values()):
+            seen += packet.size
+            if max(packet.pos or 0, seen) > LOOKED_AT or not any(missing.values()):
                 break
-            missing[each.way.index] = max(0, (missing[each.way.index] or 0) - 1)
+            if not missing[each.way.index]:
+                continue
+            missing[each.way.index] = (missing[each.way.index] or 0) - 1
         time = None if packet.pts is None else packet.pts * packet.time_base
         if not packet.size or (time is not None and not is_cover(packet.stream) and not _within(time, window)):
             continue
