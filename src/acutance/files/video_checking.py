@@ -76,7 +76,7 @@ def read_back(assembly: Assembly, path: Path | bytes, carriers: Sequence[Carrier
     met = {each.way.index: tally for each, tally in pairs.values()}
     for each in carriers:
         tally = met.get(each.way.index)
-        what = "gone" if tally is None else each.tally.difference(tally, found.offset or 0.0, 2 * TOLERANCE)
+        what = "nothing of it" if tally is None else each.tally.difference(tally, found.offset or 0.0, 2 * TOLERANCE)
         if what:
             found.wrong[each.way.index] = what
     return found

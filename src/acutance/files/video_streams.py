@@ -79,7 +79,7 @@ class Tally:
         if self.first is None or found.first is None:
             return ""
         drift = max(abs(found.first - self.first - offset), abs(found.last - self.last - offset))
-        return f"moved by {drift:.4f} s against the picture" if drift > tolerance else ""
+        return f"a shift of {drift:.4f} s against the picture" if drift > tolerance else ""
 
 
 def is_cover(stream: Any) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -46,7 +47,11 @@ def companions(film: Film, container: str, encoding: Encoding) -> Companions:
         if options:
             found = trial(ways, options)
         converted = {way.index: way.encoder for way in ways if way.encoder}
-        notes = [_note(stream, container, problems, converted) for stream in others if stream.index in problems]
+        notes = [
+            _note(stream, container, problems, converted, trial.held_by_matroska(stream.index))
+            for stream in others
+            if stream.index in problems
+        ]
     return Companions(ways, (*notes, *found.lost), options)
 
 
@@ -86,9 +91,12 @@ def _options(trial: _Trial, ways: tuple[Way, ...], found: Found) -> tuple[tuple[
     return KEYS if len(trial(ways, KEYS).lost) < len(found.lost) else ()
 
 
-def _note(stream: Any, container: str, problems: dict[int, str], converted: dict[int, str]) -> str:
+def _note(
+    stream: Any, container: str, problems: dict[int, str], converted: dict[int, str], matroska: bool = False
+) -> str:
+    """What became of a stream; ``matroska``: whether that would hold it."""
     problem, encoder = problems[stream.index], converted.get(stream.index)
-    hint = "" if container == "matroska" else "; use .mkv" + (" to keep it as it is" if encoder else "")
+    hint = "" if container == "matroska" or not matroska else "; use .mkv" + (" to keep it as it is" if encoder else "")
     if encoder:
         loss = ", with a little loss" if encoder in LOSSY else ", without loss" if stream.type == "audio" else ""
         return (
@@ -132,6 +140,14 @@ class _Trial:
         memory = io.BytesIO()
         carriers = join(assembly, memory)
         return read_back(assembly, memory.getvalue(), carriers)
+
+    def held_by_matroska(self, index: int) -> bool:
+        """Whether Matroska, which holds most, gives the stream back as it is."""
+        if self.container == "matroska":
+            return False
+        other = copy(self)
+        other._assembly = replace(self._assembly, container="matroska")
+        return not other.faults((Way(index),))
 
     def faults(self, ways: Sequence[Way], options: tuple[tuple[str, str], ...] = ()) -> str:
         """What is wrong with a film with these streams, in a few words; empty if nothing."""
