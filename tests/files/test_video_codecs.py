@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -43,6 +44,27 @@ def test_pixel_formats(changes: dict, codec: str, format_: str, notes: int) -> N
     preset = "hq" if codec == "prores" else "medium"
     found, said = pixel_format(film(**changes), codec, preset)
     assert found == format_ and len(said) == notes
+
+
+@pytest.mark.parametrize(
+    ("subsampled", "codec", "asked", "size", "format_", "word"),
+    [((2, 1), "h264", None, (1280, 960), "yuv420p", "4:2:0"), ((1, 1), "h265", None, (1280, 960), "yuv420p", "4:2:0"),
+     ((1, 1), "h264", None, (960, 720), "yuv444p", "--pixels"), ((2, 1), "h264", None, (640, 480), "yuv422p", "play"),
+     ((2, 1), "h264", "same", (1280, 960), "yuv422p", "browsers"), ((2, 1), "h264", "420", (640, 480), "yuv420p", ""),
+     ((2, 2), "h264", None, (1280, 960), "yuv420p", ""), ((2, 2), "h264", "444", (1280, 960), "yuv444p", ""),
+     ((2, 1), "ffv1", None, (1280, 960), "yuv422p", ""), ((1, 1), "prores", None, (1280, 960), "yuv444p10le", "")],
+)  # fmt: skip
+def test_chroma_of_the_result(
+    subsampled: tuple[int, int], codec: str, asked: str | None, size: tuple[int, int], format_: str, word: str
+) -> None:
+    """Where 4:2:0 holds all colour there is, players get what they can show; else it is kept and said."""
+    found, said = pixel_format(film(subsampled=subsampled), codec, "hq" if codec == "prores" else "", asked, size)
+    assert found == format_ and len(said) == bool(word) and (not word or re.search(word, said[0]))
+
+
+def test_chroma_a_codec_does_not_hold_is_refused() -> None:
+    with pytest.raises(UsageError, match="av1 takes 420"):
+        pixel_format(BASE, "av1", "6", "444", (640, 480))
 
 
 def test_the_usual_codec() -> None:

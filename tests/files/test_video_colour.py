@@ -14,8 +14,10 @@ from acutance.errors import BadInput
 from acutance.files.video_colour import (
     BT709,
     BT2020,
+    FCC,
     RGB,
     SMPTE170M,
+    SMPTE240M,
     Colour,
     FromRgb,
     read_colour,
@@ -49,16 +51,52 @@ def formula(rgb: tuple[int, ...], matrix: int, full: bool, bits: int) -> list[fl
 @pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize("bits", [8, 10])
 def test_known_colours(matrix: int, full: bool, bits: int) -> None:
-    kind, depth = (np.uint8, 1) if bits == 8 else (np.uint16, 256)
+    kind = np.dtype(np.uint8 if bits == 8 else np.uint16)
+    depth = white(kind, colour(matrix, full)) / 255
     convert = FromRgb("yuv420p" if bits == 8 else "yuv420p10le", colour(matrix, full), (16, 16))
     for rgb in COLOURS:
-        flat = np.full((16, 16, 3), rgb, kind) * kind(depth)
+        flat = np.rint(np.full((16, 16, 3), rgb) * depth).astype(kind)
         frame = convert(flat)
         got = [int(np.frombuffer(plane, kind)[0]) for plane in frame.planes]
         slack = 1 if bits == 8 else 1.5
         assert np.abs(np.array(got) - formula(rgb, matrix, full, bits)).max() <= slack
         back = to_rgb(frame, colour(matrix, full), bits > 8, (16, 16))
         assert np.abs(back[8, 8].astype(int) - flat[8, 8]).max() <= (1.01 if bits == 8 else 256)
+
+
+ALL_WEIGHTS = {**WEIGHTS, FCC: (0.30, 0.11), SMPTE240M: (0.212, 0.087)}
+
+
+@pytest.mark.parametrize("matrix", ALL_WEIGHTS)
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv444p", "yuv420p10le", "yuv444p12le"])
+def test_rounding_has_no_bias(matrix: int, full: bool, pixels: str) -> None:
+    """Grey stays grey, and what is rounded is rounded up as often as down, on a ramp and on random colours."""
+    kr, kb = ALL_WEIGHTS[matrix]
+    bits = int(pixels.partition("p")[2].removesuffix("le") or 8)
+    kind = np.dtype(np.uint8 if bits == 8 else np.uint16)
+    top, what = white(kind, colour(matrix, full)), colour(matrix, full)
+    rng = np.random.default_rng(0)
+    for grey, cells in ((True, np.linspace(0, 1, 256)[:, None] * [1, 1, 1]), (False, rng.random((1024, 3)))):
+        values = np.rint(cells * top)
+        rgb = values.astype(kind).reshape(16, -1, 3).repeat(8, 0).repeat(8, 1)
+        frame = FromRgb(pixels, what, (rgb.shape[1], rgb.shape[0]))(rgb)
+        r, g, b = (values / top).T
+        y = kr * r + (1 - kr - kb) * g + kb * b
+        exact = [y, (b - y) / (2 * (1 - kb)), (r - y) / (2 * (1 - kr))]
+        for number, plane in enumerate(frame.planes):
+            step, peak = 2 ** (bits - 8), 2**bits - 1
+            scale, zero = (peak, 0) if full else (219 * step, 16 * step)
+            if number:
+                scale, zero = (peak if full else 224 * step), 2 ** (bits - 1)
+            cell = 8 // (rgb.shape[1] // plane.width)
+            samples = np.frombuffer(plane, kind).reshape(plane.height, -1)[:, : plane.width]
+            off = samples[cell // 2 :: cell, cell // 2 :: cell].ravel() - np.clip(exact[number] * scale + zero, 0, peak)
+            assert abs(off.mean()) < 0.12, (number, off.mean())
+            if grey:
+                assert np.abs(off).max() <= (0.7 if number == 0 else 0.01)
+        back = to_rgb(frame, what, bits > 8, (rgb.shape[1], rgb.shape[0]))[4::8, 4::8].reshape(-1, 3)
+        assert np.abs((back - values).mean(0)).max() / (top / 255) < 0.1
 
 
 def test_chroma_lies_at_the_left() -> None:

@@ -71,7 +71,7 @@ def run(source: Path, target: Path, **settings) -> dict:
 def test_every_frame_at_its_time_and_everything_else_untouched(tmp_path: Path, name: str) -> None:
     source, target = make(tmp_path / name, CLIPS[name]), output_of(name, tmp_path)
     options = {"codec": "prores", "preset": "hq", "crf": None} if name == "deep422.mov" else {}
-    facts = run(source, target, **options)
+    facts = run(source, target, pixels="same", **options)
     before, after, film, result = content(source), content(target), inspect(source), inspect(target)
     assert facts["damage"] == "" and facts["frames"] == len(before.times) == len(after.times) > 0
     shift = after.times[0] - before.times[0]
@@ -115,9 +115,9 @@ def test_what_a_container_cannot_hold_is_said_before_the_work(tmp_path: Path) ->
     events: list[dict] = []
     remaster(source, tmp_path / "out.mp4", ToyUpscaler(), FilmSettings(**QUICK), on_event=events.append)
     assert events[0]["event"] == "plan"
-    assert [n for n in events[0]["notes"] if "dropped" in n and "use .mkv" in n and "subtitle" in n]
-    assert [n for n in events[0]["notes"] if "attachment" in n]
-    assert len(content(tmp_path / "out.mp4").others) == 2, "both sounds are there"
+    assert [n for n in events[0]["notes"] if "converted" in n and "use .mkv" in n and "subtitle" in n]
+    assert [n for n in events[0]["notes"] if "dropped" in n and "use .mkv" in n and "attachment" in n]
+    assert len(content(tmp_path / "out.mp4").others) == 3, "both sounds are there, and the subtitles"
 
 
 def test_a_sound_before_zero_moves_everything_alike_in_matroska(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from clips import Clip, content, make, picture
 from toy_film import ToyUpscaler
 
 from acutance.errors import Interrupted, UsageError
+from acutance.files.videos import inspect
 from acutance.pipelines import frames as frames_module
 from acutance.pipelines import remaster as module
 from acutance.pipelines.film import FilmSettings
@@ -165,8 +166,6 @@ def test_a_film_that_is_done_sweeps_up_after_other_plans(tmp_path: Path) -> None
 
 
 def test_what_a_codec_loses_is_said(tmp_path: Path) -> None:
-    from acutance.files.videos import inspect
-
     params = "log-level=none:hdr10=1:max-cll=1000,400"
     clip = Clip(codec="libx265", pixels="yuv420p10le", colour=(1, 9, 9, 16), size=(64, 48), frames=2,
                 options={"preset": "ultrafast", "x265-params": params})  # fmt: skip
@@ -175,10 +174,27 @@ def test_what_a_codec_loses_is_said(tmp_path: Path) -> None:
         target = tmp_path / f"{codec}.mkv"
         facts = run(source, target, codec=codec, crf=None, preset=preset)
         said = any("HDR" in note and "dropped" in note for note in facts["notes"])
-        assert said == (not inspect(target).side) == (codec != "h265")
+        assert said == (not inspect(target).side) == (codec == "ffv1")
     source = make(tmp_path / "wide.mp4", Clip(aspect=Fraction(16, 11), size=(64, 48), frames=2))
     facts = run(source, tmp_path / "wide.webm", crf=None, preset="12")
     assert any("shape of its pixels" in note for note in facts["notes"])
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix"), [("h264", "mp4"), ("h265", "mkv"), ("av1", "mp4"), ("ffv1", "mkv"), ("prores", "mov")]
+)
+def test_colours_and_shape_are_kept_by_every_codec(tmp_path: Path, codec: str, suffix: str) -> None:
+    clip = Clip(size=(64, 48), frames=2, colour=(2, 1, 1, 1), aspect=Fraction(16, 11))
+    source, target = make(tmp_path / "in.mp4", clip), tmp_path / f"out.{suffix}"
+    preset = {"h264": "ultrafast", "h265": "ultrafast", "av1": "12"}.get(codec)
+    facts = run(source, target, codec=codec, crf=None, preset=preset)
+    before, after = inspect(source), inspect(target)
+    assert (after.colour.matrix, after.colour.primaries, after.colour.transfer) == (1, 1, 1)
+    assert after.colour.full == (codec != "prores"), "samples of ProRes never use the whole range"
+    said = any("shape of its pixels" in note for note in facts["notes"])
+    assert (after.aspect == before.aspect) != said and said == (codec == "ffv1")
+    for old, new in zip(content(source).frames, content(target).frames, strict=True):
+        assert abs(float(new.mean()) - float(old.mean())) < 1.5
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "mp4"])

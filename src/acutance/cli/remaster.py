@@ -27,6 +27,10 @@ from acutance.errors import Interrupted, UsageError
 )
 @click.option("--crf", type=int, help="Quality, lower is better; default 17 (h264), 20 (h265).")
 @click.option("--preset", help="The encoder's speed; default: medium.")
+@click.option(
+    "--pixels",
+    help="Chroma: 420, 422, 444 or same; default: 420 for h264 and h265 where it holds all colour, else same.",
+)
 @options.deinterlace
 @options.denoise_grain
 @options.stabilise_time
@@ -47,6 +51,7 @@ def remaster(
     codec: str | None,
     crf: int | None,
     preset: str | None,
+    pixels: str | None,
     deinterlace: str,
     denoise_grain: float,
     stabilise_time: float,
@@ -70,6 +75,7 @@ def remaster(
         codec=codec and codec.lower(),
         crf=crf,
         preset=preset,
+        pixels=pixels,
         deinterlace=deinterlace,
         denoise_grain=denoise_grain,
         stabilise_time=stabilise_time,

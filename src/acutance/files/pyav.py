@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,8 +36,11 @@ def version() -> str:
     return f"av {av.__version__}"
 
 
-def open_film(path: Path) -> InputContainer:
-    """Open ``path`` for reading. Raises ``UsageError`` or ``BadInput``; never opens another file or host."""
+def open_film(path: Path | bytes) -> InputContainer:
+    """Open ``path``, or a film in memory, for reading. Raises ``UsageError`` or ``BadInput``; never opens another file
+    or host."""
+    if isinstance(path, bytes):
+        return av.open(io.BytesIO(path), options={"format_whitelist": DEMUXERS}, metadata_errors="replace")
     try:
         return av.open(_url(path), options=dict(SAFE), metadata_errors="replace")
     except FileNotFoundError:
@@ -54,9 +58,9 @@ def open_film(path: Path) -> InputContainer:
         ) from None
 
 
-def open_output(path: Path, file_format: str, **options: str) -> OutputContainer:
-    """Open ``path`` for writing as ``file_format`` (libavformat's name)."""
-    return av.open(_url(path), "w", format=file_format, options=options)
+def open_output(path: Path | io.BytesIO, file_format: str, **options: str) -> OutputContainer:
+    """Open ``path``, or memory, for writing as ``file_format`` (libavformat's name)."""
+    return av.open(_url(path) if isinstance(path, Path) else path, "w", format=file_format, options=options)
 
 
 def _url(path: Path) -> str:

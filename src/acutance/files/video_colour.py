@@ -23,6 +23,8 @@ NAMES = {BT709: "bt709", FCC: "fcc", BT470BG: "bt470bg", SMPTE170M: "smpte170m",
 HDR = (16, 18)  # transfers PQ and HLG (H.273, table 3)
 WIDE = 9  # primaries of BT.2020 (H.273, table 2)
 LIMITED, FULL = 1, 2  # libav's numbers of ranges
+MOST_ASPECT = 1 << 20  # of the numbers of a pixel's shape
+ROWS = 64  # of samples at a time, few enough for a processor's cache
 WHITE16 = 255 << 8  # of RGB in 16 bits as libswscale reads and writes it
 SD_LINES = 576  # up to here a film that does not say is taken to be in BT.601, above in BT.709
 EXACT = "accurate_rnd+full_chroma_int+full_chroma_inp+bitexact"
@@ -84,8 +86,16 @@ def to_rgb(frame: Any, colour: Colour, deep: bool, size: tuple[int, int]) -> np.
 
     ``size``: width and height; a frame of another size is resized to it.
     """
-    if colour.left:
-        return _from_left(frame, colour, deep, size)
+    found = (_from_left if colour.left else _from_middle)(frame, colour, deep, size)
+    bits = frame.format.components[0].bits
+    if deep and colour.full and colour.matrix != RGB and bits < 16:  # libswscale only shifts, so white is grey
+        gain = np.float32(65535 / ((2**bits - 1) << (16 - bits)))
+        return np.rint(np.arange(1 << 16) * gain).clip(0, 65535).astype(np.uint16)[found]
+    return found
+
+
+def _from_middle(frame: Any, colour: Colour, deep: bool, size: tuple[int, int]) -> np.ndarray:
+    """Frames whose chroma lies where libswscale takes it to lie."""
     I = av.video.reformatter.Interpolation  # noqa: E741
     exact = I.BICUBIC | I.ACCURATE_RND | I.FULL_CHR_H_INT | I.FULL_CHR_H_INP | I.BITEXACT
     matrix = SWSCALE.get(colour.matrix)
@@ -133,40 +143,80 @@ def resized(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 class FromRgb:
     """RGB ``(H, W, 3)`` uint8, or uint16 with white at ``white()``, to frames of ``pixel_format`` and ``size``
-    (width, height), in ``colour``. ``source``: the colours of the film it was, which decide its white.
+    (width, height), in ``colour``. ``source``: the colours of the film it was, which decide its white; ``aspect``: of
+    a pixel, for codings that write it with every frame.
 
-    A smaller size is an antialiased reduction (Lanczos); chroma is sited at the left, as decoders assume.
+    A smaller size is an antialiased reduction (Lanczos); chroma is sited at the left, as decoders assume. libswscale
+    cuts off instead of rounding where samples use the whole range, which makes chroma half a step too low: there it
+    makes 16-bit samples of limited range, and the rest is done here.
     """
 
-    def __init__(self, pixel_format: str, colour: Colour, size: tuple[int, int], source: Colour | None = None) -> None:
-        self.pixel_format, self.colour, self.size = pixel_format, colour, size
-        self._whole = source is not None and source.full and not colour.full  # 65535 is to become WHITE16
+    def __init__(
+        self, pixel_format: str, colour: Colour, size: tuple[int, int], source: Colour | None = None,
+        aspect: Fraction = Fraction(1),
+    ) -> None:  # fmt: skip
+        self.pixel_format, self.colour, self.size, self.aspect = pixel_format, colour, size, aspect
+        self._whole = (source or colour).full  # 16 bits have their white at 65535
+        self._spread = colour.full and colour.matrix != RGB and pixel_format.startswith("yuv")
         self._graph: Any = None
         self._shape: tuple[int, ...] = ()
 
     def __call__(self, rgb: np.ndarray) -> Any:
         """The frame; it carries no time yet."""
-        if self._whole and rgb.dtype == np.uint16:
+        deep = rgb.dtype == np.uint16
+        if deep and self._whole and not self.colour.full:  # 65535 is to become WHITE16
             rgb = np.rint(rgb * np.float32(WHITE16 / 65535)).astype(np.uint16)
-        frame = av.VideoFrame.from_ndarray(rgb, format="rgb48le" if rgb.dtype == np.uint16 else "rgb24")
+        frame = av.VideoFrame.from_ndarray(rgb, format="rgb48le" if deep else "rgb24")
         frame.pts, frame.time_base = 0, Fraction(1, 1000)
         if self._graph is None or self._shape != rgb.shape:
             self._graph, self._shape = self._build(frame), rgb.shape
         self._graph.push(frame)
-        return self._graph.pull()
+        made = self._graph.pull()
+        if self._spread:
+            made = _spread(made, self.pixel_format, WHITE16 / 65535 if deep else 1.0)
+        made.color_range, made.colorspace = FULL if self.colour.full else LIMITED, self.colour.matrix
+        made.color_primaries, made.color_trc = self.colour.primaries, self.colour.transfer
+        return made
 
     def _build(self, frame: Any) -> Any:
         width, height = self.size
         smaller = width < frame.width or height < frame.height
         options = [f"{width}:{height}:flags={'lanczos' if smaller else 'bicubic'}+{EXACT}", "in_range=pc"]
+        pixels = self.pixel_format
         if self.colour.matrix != RGB:
+            whole = self.colour.full and not self._spread
             options.append(f"out_color_matrix={NAMES[self.colour.matrix]}")
-            options.append(f"out_range={'pc' if self.colour.full else 'tv'}:out_chroma_loc=left")
+            options.append(f"out_range={'pc' if whole else 'tv'}:out_chroma_loc=left")
+            pixels = f"{pixels.partition('p')[0]}p16le" if self._spread else pixels
         graph = av.filter.Graph()
         graph.threads = 1
         source = graph.add_buffer(
             width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
         )
-        nodes = [graph.add("scale", ":".join(options)), graph.add("format", self.pixel_format)]
+        nodes = [
+            graph.add("scale", ":".join(options)),
+            graph.add("format", pixels),
+            graph.add("setsar", f"{self.aspect.numerator}/{self.aspect.denominator}:max={MOST_ASPECT}"),
+        ]
         graph.link_nodes(source, *nodes, graph.add("buffersink")).configure()
         return graph
+
+
+def _spread(frame: Any, pixel_format: str, gain: float) -> Any:
+    """A frame of 16 bits in limited range as one of ``pixel_format`` in full range, rounded to the nearest.
+
+    ``gain``: by how much white is too high.
+    """
+    made = av.VideoFrame(frame.width, frame.height, pixel_format)
+    bits = made.format.components[0].bits
+    peak, kind = 2**bits - 1, np.dtype(np.uint8 if bits == 8 else np.uint16)
+    for number, (old, new) in enumerate(zip(frame.planes, made.planes, strict=True)):
+        zero, steps, middle = (16, 219, 0) if number == 0 else (128, 224, 1 << (bits - 1))
+        scale = np.float32(peak * gain / (steps * 256))
+        offset = np.float32(middle - zero * 256 * scale)
+        rows = np.frombuffer(old, np.uint16).reshape(old.height, -1)[:, : old.width]
+        target = np.frombuffer(new, kind).reshape(new.height, -1)[:, : new.width]
+        for top in range(0, old.height, ROWS):
+            exact = rows[top : top + ROWS] * scale + offset
+            target[top : top + ROWS] = np.rint(exact, out=exact).clip(0, peak, out=exact)
+    return made

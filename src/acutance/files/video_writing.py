@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -42,8 +43,9 @@ def converter(film: Film, encoding: Encoding) -> FromRgb:
     """The way of finished RGB frames to what the encoder takes, reduced to the final size."""
     yuv = encoding.pixel_format.startswith("yuv")
     matrix = film.colour.matrix if film.colour.matrix != RGB or not yuv else BT709
-    full = film.colour.full and not (film.rgb and yuv)
-    return FromRgb(encoding.pixel_format, replace(film.colour, matrix=matrix, full=full), encoding.size, film.colour)
+    full = film.colour.full and not (film.rgb and yuv) and CODECS[encoding.codec].full
+    colour = replace(film.colour, matrix=matrix, full=full)
+    return FromRgb(encoding.pixel_format, colour, encoding.size, film.colour, film.aspect)
 
 
 def segment_format(encoding: Encoding) -> str:
@@ -53,7 +55,7 @@ def segment_format(encoding: Encoding) -> str:
 
 @contextmanager
 def segment_writer(
-    path: Path, film: Film, encoding: Encoding, convert: FromRgb, file_format: str | None = None
+    path: Path | io.BytesIO, film: Film, encoding: Encoding, convert: FromRgb, file_format: str | None = None
 ) -> Iterator[Any]:
     """Yield ``write(rgb)``. The encoder sees frames numbered from zero at a constant rate, whatever the film's own
     times: those are given back when segments are joined. ``file_format``: of a clip that is no segment."""
@@ -112,8 +114,8 @@ class Written:
     sha256: str
 
 
-def read_segment(path: Path) -> Written:
-    """Read a segment file back, packet by packet."""
+def read_segment(path: Path | bytes) -> Written:
+    """Read a segment, a file or in memory, back packet by packet."""
     total = hashlib.sha256()
     times: list[int] = []
     with open_film(path) as container:

@@ -94,7 +94,7 @@ def inspect(path: Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Film:
             matrix=display, time_base=stream.time_base, rate=Fraction(rate),
             frames=indexed or stream.frames or round(duration * rate), counted=bool(indexed), duration=duration,
             start=float((container.start_time or 0) * MICROSECOND),
-            interlaced=is_interlaced(path, stream.index, duration), side=side, notes=tuple(_notes(frame)),
+            interlaced=is_interlaced(path, stream.index, duration), side=side, notes=tuple(_notes(frame, stream)),
         )  # fmt: skip
 
 
@@ -156,7 +156,7 @@ def _side_data(frame: Any) -> tuple[tuple[int, ...], dict[str, bytes]]:
     return (() if display == (65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30) else display), kept
 
 
-def _notes(frame: Any) -> Iterator[str]:
+def _notes(frame: Any, stream: Any) -> Iterator[str]:
     names = {data.type.name for data in frame.side_data}
     if names & set(DYNAMIC):
         yield "the metadata of dynamic HDR (HDR10+ or Dolby Vision) is dropped: it describes other pixels"
@@ -164,5 +164,6 @@ def _notes(frame: Any) -> Iterator[str]:
         yield "that it is spherical or in 3D is not written into the result; name it so in its player"
     if "A53_CC" in names:
         yield "captions inside the picture's own stream (CEA-608/708) are dropped"
-    if any(c.is_alpha for c in frame.format.components):
+    apart = {key.lower(): value for key, value in stream.metadata.items()}.get("alpha_mode") == "1"  # as VP9 has it
+    if apart or any(c.is_alpha for c in frame.format.components):
         yield "transparency is dropped"

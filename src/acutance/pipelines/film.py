@@ -14,9 +14,11 @@ from acutance.engines import EngineName, Precision
 from acutance.errors import BadInput, UsageError
 from acutance.files import images
 from acutance.files.pyav import version
-from acutance.files.video_codecs import check_quality, choose_codec, container_of, even, pixel_format
-from acutance.files.video_streams import CLOCKS_FROM_ANYWHERE, Companions, companions
-from acutance.files.video_writing import Encoding
+from acutance.files.video_codecs import CHROMA, check_quality, choose_codec, container_of, even, pixel_format
+from acutance.files.video_colour import Colour
+from acutance.files.video_streams import CLOCKS_FROM_ANYWHERE, Companions
+from acutance.files.video_trial import companions
+from acutance.files.video_writing import Encoding, converter
 from acutance.files.videos import MAX_MEGAPIXELS, Film, inspect
 from acutance.imaging.tiling import Grid
 from acutance.pipelines.plan import FilmPlan
@@ -31,7 +33,8 @@ MOST_THREADS = 16  # of an encoder
 @dataclass(frozen=True, kw_only=True)
 class FilmSettings:
     """What to make of a film. Of ``scale``, ``width`` and ``height`` (pixels, as shown) at most one. ``deinterlace``:
-    "auto", "on" or "off". ``denoise_grain`` and ``stabilise_time``: 0 (off) to 1. ``start``, ``end``: seconds."""
+    "auto", "on" or "off". ``pixels``: "420", "422", "444", "same" or what suits the codec.
+    ``denoise_grain`` and ``stabilise_time``: 0 (off) to 1. ``start``, ``end``: seconds."""
 
     scale: float | None = None
     width: int | None = None
@@ -39,6 +42,7 @@ class FilmSettings:
     codec: str | None = None
     crf: int | None = None
     preset: str | None = None
+    pixels: str | None = None
     deinterlace: str = "auto"
     denoise_grain: float = 0.0
     stabilise_time: float = 0.0
@@ -55,6 +59,8 @@ class FilmSettings:
         self.still()
         if self.deinterlace not in ("auto", "on", "off"):
             raise UsageError(f"--deinterlace {self.deinterlace}: expected auto, on or off")
+        if self.pixels not in (None, *CHROMA, "same"):
+            raise UsageError(f"--pixels {self.pixels}: expected {', '.join(CHROMA)} or same")
         for name in ("denoise_grain", "stabilise_time"):
             if not 0 <= getattr(self, name) <= 1:
                 option = name.replace("_", "-")
@@ -75,6 +81,7 @@ class Project:
 
     film: Film
     target: Path
+    container: str
     settings: FilmSettings
     plan: FilmPlan
     encoding: Encoding
@@ -84,9 +91,15 @@ class Project:
 
     @property
     def folder(self) -> Path:
-        """Where the finished segments wait: hidden, beside the result, one folder a plan."""
-        name = os.fsencode(self.target.name)[:180].decode(errors="ignore")
+        """Where the finished segments wait: hidden, beside the result, one folder a plan. Neither the result's name
+        nor its container matters, so that another one can use them too."""
+        name = os.fsencode(self.film.path.name)[:180].decode(errors="ignore")
         return self.target.with_name(f".{name}.{self.plan.sha256[:12]}")
+
+    @property
+    def colour(self) -> Colour:
+        """The colours of the encoded frames."""
+        return converter(self.film, self.encoding).colour
 
     @property
     def frames(self) -> int:
@@ -108,7 +121,7 @@ def draw_up(source: Path, target: Path, upscaler: Upscaler, settings: FilmSettin
     size = result_size(film, scale, settings)
     codec = choose_codec(film, target, settings.codec, size)
     crf, preset = check_quality(codec, settings.crf, settings.preset)
-    pixels, losses = pixel_format(film, codec, preset)
+    pixels, losses = pixel_format(film, codec, preset, settings.pixels, size)
     size = _fitting(film, size, pixels, settings)
     choose_codec(film, target, settings.codec, size)
     grids = frame_grids(film.width, film.height, size, upscaler.model, film.deep)
@@ -120,15 +133,15 @@ def draw_up(source: Path, target: Path, upscaler: Upscaler, settings: FilmSettin
     plan = FilmPlan(
         input=images.sha256(source), stream=film.stream, model=upscaler.model.sha256,
         passes=tuple(grid.tile for grid in grids), halo=upscaler.model.geometry.halo, engine=engine,
-        precision=precision, encoding=asdict(encoding), container=container, segment=settings.segment,
+        precision=precision, encoding=asdict(encoding), segment=settings.segment,
         deinterlace=settings.deinterlace == "on" or (settings.deinterlace == "auto" and film.interlaced),
         denoise_grain=settings.denoise_grain, stabilise_time=settings.stabilise_time, first=first, stop=stop,
         libraries=version(),
     )  # fmt: skip
-    others = companions(film, container)
-    notes = tuple(_notes(film, plan, losses, others))
-    return Project(film=film, target=target, settings=settings, plan=plan, encoding=encoding, grids=grids,
-                   companions=others, notes=notes)  # fmt: skip
+    others = companions(film, container, encoding)
+    notes = tuple(_notes(film, plan, container, losses, others))
+    return Project(film=film, target=target, container=container, settings=settings, plan=plan, encoding=encoding,
+                   grids=grids, companions=others, notes=notes)  # fmt: skip
 
 
 def result_size(film: Film, scale: int, settings: FilmSettings) -> tuple[int, int]:
@@ -167,18 +180,18 @@ def _excerpt(film: Film, settings: FilmSettings) -> tuple[int | None, int | None
     return first, stop
 
 
-def _notes(film: Film, plan: FilmPlan, losses: list[str], others: Companions) -> Iterator[str]:
+def _notes(film: Film, plan: FilmPlan, container: str, losses: list[str], others: Companions) -> Iterator[str]:
     yield from film.notes
     yield from losses
-    yield from others.dropped
+    yield from others.notes
     if plan.deinterlace:
         yield "it is interlaced: fields are made into whole frames (bwdif)"
     codec = plan.encoding["codec"]
-    if film.aspect != 1 and plan.container in ("matroska", "webm") and codec in ("ffv1", "prores", "av1"):
+    if film.aspect != 1 and container in ("matroska", "webm") and codec in ("ffv1", "prores", "av1"):
         yield (f"the shape of its pixels, {film.aspect.numerator}:{film.aspect.denominator}, is not kept by {codec} in "
-               f"{plan.container}; use h264 or h265 in .mkv, .mp4 or .mov")  # fmt: skip
-    if film.side and codec != "h265":
-        yield f"the static metadata of HDR (mastering display, light levels) is dropped with {codec}; h265 keeps it"
+               f"{container}; use h264 or h265 in .mkv, .mp4 or .mov")  # fmt: skip
+    if film.side and codec not in ("h265", "av1"):
+        yield f"the static metadata of HDR (mastering display, light levels) is dropped with {codec}; h265, av1 keep it"
 
 
 def _check_target(source: Path, target: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 VERSION = 3  # raised whenever the same plan would give other bytes
-FILM_VERSION = 3  # likewise for films
+FILM_VERSION = 4  # likewise for films
 
 
 class Canonical:
@@ -65,7 +65,6 @@ class FilmPlan(Canonical):
     engine: str
     precision: str
     encoding: dict[str, Any]
-    container: str
     segment: int
     deinterlace: bool
     denoise_grain: float

@@ -17,19 +17,18 @@ from typing import Any
 import numpy as np
 
 from acutance.errors import AcutanceError, BadInput, Interrupted, UsageError
-from acutance.files import limits
 from acutance.files.atomic import atomic_path
 from acutance.files.video_colour import white
-from acutance.files.video_joining import Assembly, Joined, Piece, join, verify
 from acutance.files.video_reading import Damage, Frame, Lost, Span, missing, read_frames
 from acutance.files.video_writing import converter, read_segment, segment_writer
 from acutance.pipelines.conveyor import ahead
 from acutance.pipelines.film import FilmSettings, Project, draw_up
+from acutance.pipelines.finishing import finish
 from acutance.pipelines.frames import enlarge_frames, once_each
 from acutance.pipelines.journal import TAKEN, Journal
 from acutance.pipelines.plan import units
 from acutance.pipelines.preparation import look_back, prepared
-from acutance.pipelines.segments import abandoned, finished, segment_path, sweep, sweep_if_free, work_folder
+from acutance.pipelines.segments import abandoned, finished, meant_for, segment_path, sweep, sweep_if_free, work_folder
 from acutance.pipelines.strips import Layout
 from acutance.pipelines.upscale import Event, Upscaler
 
@@ -80,20 +79,21 @@ def remaster(
         if (kept := _kept(project, journal)) is not None:  # by a process that held the folder until now
             sweep(project.folder)
             return {"status": "kept", **facts, **kept}
+        meant_for(project)
         segments = Journal(project.folder)
         done = finished(project, segments)
         ran = 0
         if not done or not done[-1]["last"]:
             ran = _make_segments(project, upscaler, segments, done, on_event, cancelled)
         found: dict[str, str] = {}
-        joined = _join(project, done, found, journal)
+        joined = finish(project, done, found, journal, lambda: _kept(project, journal))
         sweep(project.folder)
     for other in abandoned(project):
         sweep_if_free(other)
     return {
         "status": "done", **facts, "frames": joined.frames, "run": ran, "duration": round(joined.duration, 3),
         "copied_packets": joined.packets, "segments": len(done), **found,
-        "notes": [*project.notes, *done[-1]["notes"], *joined.notes],
+        "notes": list(dict.fromkeys([*project.notes, *done[-1]["notes"], *joined.notes])),
         "seconds": round(time.perf_counter() - begin, 3),
     }  # fmt: skip
 
@@ -274,26 +274,3 @@ def _results(
 
 def _size(project: Project) -> tuple[int, int]:
     return project.film.height, project.film.width
-
-
-def _join(project: Project, done: list[dict[str, Any]], found: dict[str, str], journal: Journal) -> Joined:
-    """Put the film together beside its final name, read it back, and only then name it. Fills in ``damage``."""
-
-    def commit(size: int) -> None:
-        _kept(project, journal)  # what came to lie there since the start is not replaced unasked
-        journal.commit(project.target.name, project.plan.sha256, size, **found)
-
-    pieces = tuple(
-        Piece(segment_path(project, number), tuple(entry["pts"]), entry["delay"]) for number, entry in enumerate(done)
-    )
-    assembly = Assembly(
-        film=project.film, pieces=pieces, companions=project.companions, container=project.plan.container,
-        first=project.plan.first, stop=project.plan.stop, end=done[-1]["end"],
-    )  # fmt: skip
-    needed = sum(piece.path.stat().st_size for piece in pieces)
-    limits.check_room(project.target.parent, needed, "the finished film")
-    with atomic_path(project.target, commit) as temporary:
-        joined = verify(assembly, temporary, *join(assembly, temporary))
-        left_out = f"{joined.refused} packets of other streams are too damaged to be copied" if joined.refused else ""
-        found["damage"] = ", ".join(filter(None, [done[-1]["damage"], left_out]))
-    return joined

@@ -18,6 +18,7 @@ from acutance.pipelines.journal import Journal
 from acutance.pipelines.plan import units
 
 LOCK = "lock"
+RESULTS = "results"  # the names of the films that are made of the segments, each with a zero byte
 
 
 @contextmanager
@@ -81,13 +82,27 @@ def sweep_if_free(folder: Path) -> None:
             sweep(folder)
 
 
+def meant_for(project: Project) -> None:
+    """Note in the folder of segments which result they are for; to be called by whoever holds its lock."""
+    names, name = _results(project.folder), project.target.name
+    if name not in names:
+        (project.folder / RESULTS).write_bytes(b"".join(os.fsencode(each) + b"\0" for each in sorted({*names, name})))
+
+
+def _results(folder: Path) -> set[str]:
+    try:
+        return {os.fsdecode(name) for name in (folder / RESULTS).read_bytes().split(b"\0") if name}
+    except FileNotFoundError:
+        return set()
+
+
 def abandoned(project: Project) -> list[Path]:
-    """The folders of other plans for the same result: it is done now, so nobody goes on with them."""
+    """The folders of other plans for the same result alone: it is done now, so nobody goes on with them."""
     name, _, own = project.folder.name.rpartition(".")
     return sorted(
         folder
         for folder in project.folder.parent.glob(f"{glob.escape(name)}.{'[0-9a-f]' * len(own)}")
-        if folder != project.folder and (folder / LOCK).is_file()
+        if folder != project.folder and (folder / LOCK).is_file() and _results(folder) <= {project.target.name}
     )
 
 
