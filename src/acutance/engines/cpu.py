@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from acutance.engines import check_output, int8, not_finite
+from acutance.engines import Unworkable, check_output, int8, not_finite
 from acutance.engines.openvino import openvino as ov
 from acutance.errors import BadModel, UsageError
 from acutance.models.graph import read_graph
@@ -100,11 +100,18 @@ class CpuEngine:
             self.redone += 1
             return self._again(batch, settle("auto", self.deep))
         if self.precision == "fp32":
-            raise not_finite(self.model, index)
+            raise not_finite(self.model, index, batch[0], self._stays_finite)
         try:
             return self._again(batch, "fp32")
-        except BadModel:
-            raise not_finite(self.model, index) from None
+        except (BadModel, Unworkable):
+            raise not_finite(self.model, index, batch[0], self._others["fp32"]._stays_finite) from None
+
+    def _stays_finite(self, tile: np.ndarray) -> bool:
+        """Whether one more tile comes out finite."""
+        request, batch = self._compiled.create_infer_request(), tile[None]
+        request.set_input_tensor(ov.Tensor(batch, shared_memory=True))
+        request.infer()
+        return bool(np.isfinite(request.get_output_tensor(1).data).all())
 
     def _again(self, batch: np.ndarray, precision: str) -> np.ndarray:
         """One tile by another precision."""

@@ -14,7 +14,8 @@ FORMAT_SIDES = {"jpg": 65_535, "webp": 16_383, "avif": 16_384, "png": 2**31 - 1,
 HELD_WHOLE = {"avif": 50, "webp": 150}  # megapixels; their encoders hold all of it
 FORMATS = tuple(FORMAT_SIDES)
 SUFFIX_FORMATS = {
-    ".jpg": "jpg", ".jpeg": "jpg", ".jpe": "jpg", ".png": "png", ".webp": "webp",
+    ".jpg": "jpg", ".jpeg": "jpg", ".jpe": "jpg", ".jfif": "jpg", ".jif": "jpg", ".pjpeg": "jpg", ".pjp": "jpg",
+    ".png": "png", ".webp": "webp",
     ".tif": "tif", ".tiff": "tif", ".avif": "avif",
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Give freed memory back to the system at once, where the C library keeps it otherwise."""
+"""Memory: what its lack is called, and giving it back to the system at once where the C library would keep it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,18 @@ import sys
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # glibc, malloc.h
 MEGABYTE = 1 << 20
+TOO_LITTLE = "there is too little memory for it; close other programs, or give a smaller --tile"
+SAID = (
+    "out of memory", "cannot allocate memory", "can't allocate memory", "bad_alloc", "not enough memory",
+    "could not create a memory", "insufficient memory", "failed to allocate", "unable to allocate",
+    "resource temporarily unavailable", "can't start new thread", "unable to create thread",
+)  # fmt: skip
+
+
+def out_of_memory(text: str) -> bool:
+    """Whether the words of some library's error mean that memory ran out, or room for another thread."""
+    text = text.lower()
+    return any(word in text for word in SAID)
 
 
 def return_freed_memory() -> None:

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,20 +19,22 @@ from acutance.errors import BadInput
 pyvips.cache_set_max(0)
 pyvips.block_untrusted_set(True)
 
+_READING = threading.Lock()
 GAIN_MAP = "acutance-gain-map"  # set on pictures that had one
 
 VipsImage = Any  # pyvips.Image: what it declares of its methods' types is partly wrong
 
 
-def load(path: Path, access: str = "sequential") -> VipsImage:
+def load(path: Path, access: str = "sequential", **place: int) -> VipsImage:
     """Open ``path`` (header only) by descriptor: a name is never read as options, nor decoded as text.
 
-    ``access``: "sequential" for rows in order, "random" for any. Damage is an error, never grey pixels.
+    ``access``: "sequential" for rows in order, "random" for any. ``place``: ``page`` and ``subifd`` of a TIFF.
+    Damage is an error, never grey pixels; where it is in a tile of a TIFF, only ``Ledger`` tells.
     """
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
         source = pyvips.Source.new_from_descriptor(descriptor)
-        image: VipsImage = pyvips.Image.new_from_source(source, "", access=access, fail_on="error")
+        image: VipsImage = pyvips.Image.new_from_source(source, "", access=access, fail_on="error", **place)
         if "uhdr" in image.get("vips-loader"):  # a JPEG with a gain map: its base picture
             image = pyvips.Image.jpegload_source(source, access=access, fail_on="error").copy()
             image.set_type(pyvips.GValue.gint_type, GAIN_MAP, 1)
@@ -40,27 +43,41 @@ def load(path: Path, access: str = "sequential") -> VipsImage:
         os.close(descriptor)
 
 
-class _Damage(logging.Handler):
-    """What decoders warn of and libvips only logs: a picture they could decode nevertheless."""
+class Ledger(logging.Handler):
+    """What decoders complain of while they go on: a picture of which they could decode something nevertheless.
+
+    Some of it libvips only logs (JPEG), some it leaves in its buffer of errors (tiles of a TIFF). ``found``: one line
+    each. ``summary``: what was found by looking into the file.
+    """
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.found: list[str] = []
+        self.summary = ""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep what speaks of damage: always a count, often followed by what it was."""
         self.found += re.findall(r"Corrupt .*|read gave \d+ warnings", record.getMessage())
 
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Collect what is logged meanwhile, in any thread of this process."""
+        logger = logging.getLogger("pyvips")
+        logger.addHandler(self)
+        try:
+            yield
+        finally:
+            logger.removeHandler(self)
 
-@contextlib.contextmanager
-def watching_for_damage() -> Iterator[list[str]]:
-    """Collect what decoders say of damaged pictures meanwhile, in any thread of this process."""
-    handler, logger = _Damage(), logging.getLogger("pyvips")
-    logger.addHandler(handler)
-    try:
-        yield handler.found
-    finally:
-        logger.removeHandler(handler)
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """Collect what a decoder leaves in the buffer of errors meanwhile; one at a time, for all share that buffer."""
+        with _READING:
+            pyvips.vips_lib.vips_error_clear()
+            yield
+            text = pyvips.ffi.string(pyvips.vips_lib.vips_error_buffer()).decode(errors="replace")
+            pyvips.vips_lib.vips_error_clear()
+        self.found += [line for line in text.splitlines() if line.startswith("tiff2vips: ")]
 
 
 def reason(error: Exception) -> str:

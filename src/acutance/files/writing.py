@@ -16,10 +16,12 @@ import pyvips
 from acutance.errors import DiskFull, ResourceError
 from acutance.files import limits, metadata
 from acutance.files.atomic import atomic_path
-from acutance.files.standard import reduced
+from acutance.files.standard import called_data, reduced
 from acutance.files.strips import StripSource
+from acutance.files.tiff import call_extra_band_data
 from acutance.files.vips import VipsImage, reason
 
+DATA_BAND = ("tif", "raw")  # formats that hold one
 EIGHT_BIT = ("jpg", "webp", "avif")
 Write = Callable[[np.ndarray], None]
 
@@ -28,7 +30,8 @@ Write = Callable[[np.ndarray], None]
 class Target:
     """What to write: the strips' own size and type, the size wanted in the end, and how to encode.
 
-    ``peak``: the value of white. ``file_format`` "raw" is an unpacked scratch file, written in place.
+    ``peak``: the value of white. ``data_band``: the last of two or four bands is not opacity.
+    ``file_format`` "raw" is an unpacked scratch file, written in place.
 
     ``quality`` 1..100 for jpg, webp and avif (100 is lossless for webp). ``fields``: metadata by name,
     each with its libvips type.
@@ -45,9 +48,17 @@ class Target:
     final_height: int
     quality: int
     fields: dict[str, tuple[Any, Any]]
+    data_band: bool = False
+
+    @property
+    def opacity(self) -> bool:
+        """Whether the last band is opacity."""
+        return self.bands in (2, 4) and not self.data_band
 
 
-def losses(file_format: str, bands: int, depth: np.dtype, fields: metadata.Fields, peak: float = 1.0) -> list[str]:
+def losses(
+    file_format: str, bands: int, depth: np.dtype, fields: metadata.Fields, peak: float = 1.0, data_band: bool = False
+) -> list[str]:
     """What ``file_format`` cannot hold of such a picture, in words; ``peak``: the value of its white."""
     notes = metadata.losses(file_format, bands <= 2, fields)
     if file_format in EIGHT_BIT and depth != np.uint8:
@@ -56,7 +67,9 @@ def losses(file_format: str, bands: int, depth: np.dtype, fields: metadata.Field
         notes.append("png holds no floating point; written with 16 bits (a result named .tif keeps it)")
     if depth == np.float32 and peak > 1 and file_format != "tif":
         notes.append(f"{peak:.3g}, its brightest sample, is written as white, everything {1 / peak:.0%} as bright")
-    if file_format == "jpg" and bands in (2, 4):
+    if data_band and file_format not in DATA_BAND:
+        notes.append(f"{file_format} holds no band beside colours and transparency; it is not kept (a .tif keeps it)")
+    elif file_format == "jpg" and bands in (2, 4):
         notes.append("jpg holds no transparency; laid on white")
     return notes
 
@@ -81,6 +94,8 @@ def picture_writer(target: Target, on_complete: Callable[[int], None] | None = N
                 with file:
                     out = pyvips.Target.new_to_descriptor(file.fileno())
                     _save(_encoded(source.image(), target), out, target)
+                if target.data_band and target.file_format in DATA_BAND:
+                    call_extra_band_data(temporary)
                 done.set()
             except Exception as error:
                 failure.append(error.with_traceback(None))  # the traceback would keep the file open
@@ -112,10 +127,13 @@ def _failed(path: Path, failure: list[Exception]) -> ResourceError:
 
 def _encoded(image: VipsImage, target: Target) -> VipsImage:
     """The strips' image with final size, the depth the format holds, and the metadata."""
+    image = called_data(image, target.data_band)
+    if target.data_band and target.file_format not in DATA_BAND:
+        image = image[: image.bands - 1]
     if (target.final_width, target.final_height) != (image.width, image.height):
         image = reduced(image, target.final_width, target.final_height)
     image = _fitting_depth(image, target)
-    if target.file_format == "jpg" and image.hasalpha():
+    if target.file_format == "jpg" and target.opacity:
         image = image.flatten(background=255)
     image = image.copy(xres=target.fields.get("xres", (0, 1.0))[1], yres=target.fields.get("yres", (0, 1.0))[1])
     for name, (kind, value) in metadata.fitting(target.file_format, target.fields).items():
@@ -127,7 +145,7 @@ def _encoded(image: VipsImage, target: Target) -> VipsImage:
 def _fitting_depth(image: VipsImage, target: Target) -> VipsImage:
     grey = image.bands <= 2
     whites = [target.peak] * image.bands
-    if image.format == "float" and image.hasalpha():
+    if image.format == "float" and target.opacity:
         whites[-1] = 1.0  # opaque, however bright the colours are
     if target.file_format in EIGHT_BIT and image.format != "uchar":
         return (

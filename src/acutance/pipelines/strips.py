@@ -24,7 +24,7 @@ def peak_of(depth: np.dtype, highest: float = 1.0) -> float:
 
 @dataclass(frozen=True)
 class Layout:
-    """A picture's samples: ``bands`` 1 to 4 (even: the last is opacity) of ``depth``.
+    """A picture's samples: ``bands`` 1 to 4 (even: the last is opacity, or a ``data_band``) of ``depth``.
 
     ``peak``: the value of white; integers have their type's, floating point 1 unless it goes beyond.
     """
@@ -32,6 +32,12 @@ class Layout:
     bands: int
     depth: np.dtype
     peak: float
+    data_band: bool = False
+
+    @property
+    def opacity(self) -> bool:
+        """Whether the last band is opacity."""
+        return self.bands in (2, 4) and not self.data_band
 
     @property
     def deep(self) -> bool:
@@ -88,7 +94,7 @@ def upscale_strips(
                 if cancelled():
                     raise Interrupted("stopped")
                 tile = strip[:, column.start : column.stop]
-                opacity = tile[:, :, -1:] if layout.bands in (2, 4) else None
+                opacity = tile[:, :, -1:] if layout.bands in (2, 4) else None  # or data: on a path of its own as well
                 colour = tile[:, :, :-1] if opacity is not None else tile
                 constant = opacity is not None and bool((opacity == opacity[0, 0]).all())
                 plans.append((constant, opacity))
@@ -99,7 +105,7 @@ def upscale_strips(
                     yield to_network(opacity, opaque)
 
     # opacity is 1 at most, however bright the colours are
-    opaque = replace(layout, peak=1.0) if layout.depth == np.float32 else layout
+    opaque = replace(layout, peak=1.0) if layout.depth == np.float32 and layout.opacity else layout
     assembler = Assembler(grid, scale, layout.bands, layout.depth)
     results = engine.stream(network_tiles())
     for done in range(1, len(grid) + 1):
@@ -112,7 +118,7 @@ def upscale_strips(
             alpha = (
                 np.full(shape, opacity[0, 0], layout.depth)
                 if constant
-                else from_network(next(results), opaque, grey=True, bounded=True)
+                else from_network(next(results), opaque, grey=True, bounded=layout.opacity)
             )
             tile = np.concatenate([tile, alpha], axis=2)
         plans.popleft()
