@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from pathlib import Path
 
@@ -18,6 +19,15 @@ SUFFIX_FORMATS = {
     ".png": "png", ".webp": "webp",
     ".tif": "tif", ".tiff": "tif", ".avif": "avif",
 }  # fmt: skip
+RAW_SUFFIXES = {
+    ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".iiq", ".kdc", ".mef", ".mos", ".mrw", ".nef",
+    ".nrw", ".orf", ".pef", ".raf", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
+}  # fmt: skip
+UNREAD_SUFFIXES = {
+    ".apng", ".dib", ".exr", ".gif", ".hdr", ".heic", ".heif", ".j2k", ".jp2", ".jxl", ".pbm", ".pgm", ".pnm", ".ppm",
+    ".psd", ".svg", ".tga", *RAW_SUFFIXES,
+}  # fmt: skip # pictures that are named rather than taken into a dataset
+ON_REQUEST = {"rawpy": ("raw", RAW_SUFFIXES), "PIL": ("formats", {".bmp", ".dib"})}  # library: extra, suffixes
 
 
 def check_input_pixels(path: Path, width: int, height: int, max_megapixels: float) -> None:
@@ -44,6 +54,17 @@ def check_output_size(path: Path, file_format: str, width: int, height: int) -> 
             f"{path}: the result would be {width * height / 1e6:.0f} megapixels, and {file_format} encoders hold "
             f"all of it in memory; the most is {most}: use --format tif or --format png"
         )
+
+
+def suffixes_on_request() -> tuple[set[str], dict[str, str]]:
+    """What can be read here by its suffix beside what libvips reads; what cannot, each with the extra that it needs."""
+    able, unable = set(), {}
+    for library, (extra, names) in ON_REQUEST.items():
+        if importlib.util.find_spec(library):
+            able |= names
+        else:
+            unable |= dict.fromkeys(names, extra)
+    return able, unable
 
 
 def format_of(path: Path) -> str:

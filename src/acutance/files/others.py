@@ -19,38 +19,22 @@ import numpy as np
 import pyvips
 
 from acutance.errors import AcutanceError, BadInput
-from acutance.files import chunks, tiff
+from acutance.files import chunks, limits, tiff
 from acutance.files.standard import NOTES, span
 from acutance.files.vips import VipsImage
 
 Check = Callable[[int, int], None]
-RAW_SUFFIXES = {
-    ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".iiq", ".kdc", ".mef", ".mos", ".mrw", ".nef",
-    ".nrw", ".orf", ".pef", ".raf", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
-}  # fmt: skip
-ON_REQUEST = {"rawpy": ("raw", RAW_SUFFIXES), "PIL": ("formats", {".bmp", ".dib"})}  # library: extra, suffixes
 RAW_STARTS = (b"FUJIFILMCCD-RAW", b"IIU\0", b"IIRO", b"IIRS", b"MMOR", b"FOVb", b"\0MRM", b"II\x1a\0\0\0HEAPCCDR")
 FRAMES = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}  # JPEG markers that begin a picture (ITU-T T.81, table B.1)
 PLAIN = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA)  # of these, what libvips decodes at 8 bits
 PALETTE, CMYK, PROFILE = 3, 5, 34675
 
 
-def suffixes() -> tuple[set[str], dict[str, str]]:
-    """What can be read here by its suffix beside what libvips reads; what cannot, each with the extra that it needs."""
-    able, unable = set(), {}
-    for library, (extra, names) in ON_REQUEST.items():
-        if importlib.util.find_spec(library):
-            able |= names
-        else:
-            unable |= dict.fromkeys(names, extra)
-    return able, unable
-
-
 def is_raw(path: Path, directories: tiff.Tiff | None) -> bool:
     """Whether ``path`` is what a camera's sensor saw, or says so by its name."""
     with open(path, "rb") as file:
         head = file.read(16)
-    named = path.suffix.lower() in RAW_SUFFIXES
+    named = path.suffix.lower() in limits.RAW_SUFFIXES
     if directories is not None:
         return directories.raw or named
     return head.startswith(RAW_STARTS) or head[4:12] == b"ftypcrx " or (named and head[:2] in (b"II", b"MM"))

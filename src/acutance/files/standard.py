@@ -24,8 +24,13 @@ def standard(image: VipsImage, orientation: int, levels: Span | None = None) -> 
     """``image`` upright, in standard bands and depth, with colour under its transparent pixels.
 
     ``levels``: of samples of unusual widths, see ``measured``."""
-    image = _fitting(_upright(image if levels is None else _levelled(image, levels), orientation))
+    image = fitted(image, orientation, levels)
     return bled(image) if has_opacity(image) else image
+
+
+def fitted(image: VipsImage, orientation: int, levels: Span | None = None) -> VipsImage:
+    """As ``standard``, but transparent pixels keep the colours they have."""
+    return _fitting(_upright(image if levels is None else _levelled(image, levels), orientation))
 
 
 def span(bits: int, least: int, most: int) -> Span:

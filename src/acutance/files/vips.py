@@ -14,8 +14,6 @@ from typing import Any
 import numpy as np
 import pyvips
 
-from acutance.errors import BadInput
-
 pyvips.cache_set_max(0)
 pyvips.block_untrusted_set(True)
 
@@ -85,39 +83,6 @@ def reason(error: Exception) -> str:
     text = error.detail if isinstance(error, pyvips.Error) else str(error)
     lines = [line.strip() for line in re.sub(r"<[^>]*>", "", text).splitlines() if line.strip()]
     return lines[-1] if lines else "unknown reason"
-
-
-def read_rgb8(path: Path) -> np.ndarray:
-    """Decode ``path`` upright to uint8 RGB ``(H, W, 3)``."""
-    try:
-        image = load(path)
-        if image.get_typeof("orientation") and image.get("orientation") > 1:
-            image = image.copy_memory().autorot()
-        if image.format in ("float", "double"):
-            raise BadInput(f"{path}: holds floating-point samples, whose white is not known; save it with 16 or 8 bits")
-        image = image.colourspace("srgb")
-        image = image[0].bandjoin([image[0], image[0]]) if image.bands < 3 else image[:3]
-        return image.cast("uchar").numpy()
-    except pyvips.Error as error:
-        raise BadInput(f"{path}: cannot be read ({reason(error)})") from error
-
-
-def read_size(path: Path) -> tuple[int, int]:
-    """``(width, height)`` of ``path`` when upright, from its header alone."""
-    try:
-        image = load(path)
-        turned = image.get_typeof("orientation") and image.get("orientation") in (5, 6, 7, 8)
-        return (image.height, image.width) if turned else (image.width, image.height)
-    except pyvips.Error as error:
-        raise BadInput(f"{path}: cannot be read ({reason(error)})") from error
-
-
-def is_grey(path: Path) -> bool:
-    """Whether ``path`` holds one band, or one and transparency."""
-    try:
-        return load(path).bands < 3
-    except pyvips.Error as error:
-        raise BadInput(f"{path}: cannot be read ({reason(error)})") from error
 
 
 def png(rgb: np.ndarray) -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from acutance.errors import AcutanceError, BadModel, DiskFull, Interrupted, ResourceError, UsageError
-from acutance.files import limits, others
+from acutance.files import limits
 from acutance.files.atomic import resource_error
 from acutance.models.model import Model
 from acutance.pipelines.journal import Journal
@@ -157,7 +157,7 @@ def _suffix(source: Path, settings: Settings) -> str:
 def _pictures(folder: Path, recursive: bool, apart_from: Path, left: LeftAlone, unopened: list[Unopened]) -> list[Path]:
     """Pictures below ``folder``, sorted; others are noted, hidden ones passed over."""
     files: list[Path] = []
-    able, unable = others.suffixes()
+    able, unable = limits.suffixes_on_request()
     readable = READABLE | able
 
     def unlisted(error: OSError) -> None:
