@@ -34,6 +34,7 @@ from acutance.files.opening import (
 )
 from acutance.files.vips import Ledger, VipsImage, load
 
+BLOCK = 64 << 20  # bytes of rows decoded at a time
 LARGEST = 1e19  # of a floating-point sample: squares stay finite, and terrain marks what is missing by 1e30 and more
 
 
@@ -94,6 +95,16 @@ class Picture:
 
     def rows(self, top: int, bottom: int) -> np.ndarray:
         """Decode rows ``[top, bottom)``, ``(rows, width, bands)``; ask for them in order, once."""
+        block = max(1, BLOCK // (self.width * self.bands * np.dtype(self.depth).itemsize))
+        if bottom - top <= block:
+            return self._read(top, bottom)
+        rows = np.empty((bottom - top, self.width, self.bands), self.depth)
+        for start in range(top, bottom, block):
+            stop = min(start + block, bottom)
+            rows[start - top : stop - top] = self._read(start, stop)
+        return rows
+
+    def _read(self, top: int, bottom: int) -> np.ndarray:
         with as_input_errors(self.path), self._ledger.reading():
             if self._region is None:
                 self._region = pyvips.Region.new(self._decode())
@@ -205,7 +216,8 @@ def _unpack(decoded: VipsImage, copy: Path) -> None:
     try:
         with open(copy, "xb+") as file:
             target = pyvips.Target.new_to_descriptor(file.fileno())
-            decoded.tiffsave_target(target, bigtiff=True, tile=True, tile_width=256, tile_height=256, keep="icc")
+            tall = 16 if decoded.width > limits.WIDE else 256
+            decoded.tiffsave_target(target, bigtiff=True, tile=True, tile_width=256, tile_height=tall, keep="icc")
     except OSError as error:
         raise resource_error(error, copy) from error
     except pyvips.Error as error:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from acutance.errors import DiskFull, OverLimit, UsageError
 
+WIDE = 65_536  # pixels of a row from which on lines are counted
 FULL = 4 << 20  # bytes free below which a failed write means a full disk
 MAX_MEGAPIXELS = 300  # of an input; adjustable
+MOST_ROWS = 1 << 30  # bytes of rows that the network sees at a time
 RANDOM_ACCESS_MEGAPIXELS = 64  # above this, what cannot be read in order is unpacked to a disk file
 FORMAT_SIDES = {"jpg": 65_535, "webp": 16_383, "avif": 16_384, "png": 2**31 - 1, "tif": 2**31 - 1}
 HELD_WHOLE = {"avif": 50, "webp": 150}  # megapixels; their encoders hold all of it
@@ -37,6 +39,15 @@ def check_input_pixels(path: Path, width: int, height: int, max_megapixels: floa
         raise OverLimit(
             f"{path}: {width}x{height} is {megapixels:,.4g} megapixels, over the limit of "
             f"{max_megapixels:g}; raise it with --max-megapixels if you trust the file"
+        )
+
+
+def check_rows(path: Path, size: int) -> None:
+    """Refuse a picture whose rows are so long that those which the network sees at a time, ``size`` bytes, are many."""
+    if size > MOST_ROWS:
+        raise OverLimit(
+            f"{path}: its rows are too long ({size / 1e9:.1f} GB for what must be in memory at a time, "
+            f"{MOST_ROWS / 1e9:.1f} at most); turn it by 90 degrees, or cut it into parts"
         )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import importlib
 import logging
 import os
 import re
@@ -17,6 +19,7 @@ import pyvips
 pyvips.cache_set_max(0)
 pyvips.block_untrusted_set(True)
 
+WIDE_ROW = 1 << 20  # bytes
 _READING = threading.Lock()
 GAIN_MAP = "acutance-gain-map"  # set on pictures that had one
 
@@ -39,6 +42,39 @@ def load(path: Path, access: str = "sequential", **place: int) -> VipsImage:
         return image
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def few_lines(row_bytes: int) -> Iterator[None]:
+    """Let libvips keep few lines at a time meanwhile, where a row has ``WIDE_ROW`` bytes or more.
+
+    It keeps 128 of them, several times over. The setting is one of its command line, which is all the way there is.
+    """
+    if row_bytes < WIDE_ROW:
+        yield
+        return
+    _set_lines(8, 4)
+    try:
+        yield
+    finally:
+        _set_lines(128, 16)
+
+
+def _set_lines(tile: int, strip: int) -> None:
+    """Set the heights of libvips' tiles and strips; where it does not let itself be called so, nothing changes."""
+    try:
+        library = ctypes.CDLL(importlib.import_module("_libvips").__file__)
+        library.g_option_context_new.restype = library.g_option_group_new.restype = ctypes.c_void_p
+        context = ctypes.c_void_p(library.g_option_context_new(None))
+        group = ctypes.c_void_p(library.g_option_group_new(b"vips", b"vips", b"vips", None, None))
+        library.vips_add_option_entries(group)
+        library.g_option_context_set_main_group(context, group)
+        words = [b"vips", b"--vips-tile-height=%d" % tile, b"--vips-fatstrip-height=%d" % strip]
+        count, given = ctypes.c_int(len(words)), (ctypes.c_char_p * (len(words) + 1))(*words, None)
+        library.g_option_context_parse(context, ctypes.byref(count), ctypes.byref(ctypes.pointer(given)), None)
+        library.g_option_context_free(context)
+    except (ImportError, OSError, AttributeError, TypeError):
+        return
 
 
 class Ledger(logging.Handler):

@@ -10,6 +10,7 @@ import numpy as np
 
 from acutance.engines import Engine
 from acutance.errors import Interrupted
+from acutance.files.spill import Room
 from acutance.imaging.ground import on_ground
 from acutance.imaging.tiling import Grid
 from acutance.pipelines.assemble import Assembler
@@ -75,6 +76,7 @@ def upscale_strips(
     engine: Engine,
     *,
     ground: int = 0,
+    room: Room = np.empty,
     on_tile: Callable[[int], None] = lambda done: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[np.ndarray]:
@@ -82,7 +84,7 @@ def upscale_strips(
 
     Every tile's colour goes through the network as RGB (grey as three equal bands); opacity goes
     through it as grey, unless it is the same all over the tile. ``ground``: levels of grain added to
-    the colour first, see ``imaging.ground``.
+    the colour first, see ``imaging.ground``. ``room`` makes the arrays for strips.
     """
     plans: deque[tuple[bool, np.ndarray | None]] = deque()
 
@@ -106,7 +108,7 @@ def upscale_strips(
 
     # opacity is 1 at most, however bright the colours are
     opaque = replace(layout, peak=1.0) if layout.depth == np.float32 and layout.opacity else layout
-    assembler = Assembler(grid, scale, layout.bands, layout.depth)
+    assembler = Assembler(grid, scale, layout.bands, layout.depth, room)
     results = engine.stream(network_tiles())
     for done in range(1, len(grid) + 1):
         first = next(results)
@@ -125,7 +127,7 @@ def upscale_strips(
         strip = assembler.add(tile)
         on_tile(done)
         if strip is not None and len(strip):
-            yield strip
+            yield from assembler.parts(strip)
         del strip
 
 

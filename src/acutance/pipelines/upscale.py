@@ -19,6 +19,8 @@ from acutance.engines import Engine
 from acutance.errors import BadInput, UsageError
 from acutance.files import images, limits, standard, writing
 from acutance.files.atomic import resource_error, sweep, temporary_beside
+from acutance.files.spill import room_in
+from acutance.files.vips import few_lines
 from acutance.imaging.tiling import Grid
 from acutance.models.model import Model
 from acutance.pipelines.journal import TAKEN, Journal
@@ -187,6 +189,7 @@ class Upscaler:
         pixel_bytes = picture.bands * np.dtype(picture.depth).itemsize
         for _ in range(passes_needed(width, height, size, scale)):
             grids.append(tile_grid(width, height, self.model, settings.tile, pixel_bytes))
+            limits.check_rows(source, grids[-1].tile[0] * grids[-1].padded_width * pixel_bytes)
             width, height = width * scale, height * scale
         engine, precision = self.settle(np.dtype(picture.depth))
         quality = settings.quality if file_format in writing.EIGHT_BIT else 0  # of the others it decides nothing
@@ -229,9 +232,10 @@ class Upscaler:
                     fields=picture.fields if last else {}, data_band=picture.data_band,
                 )  # fmt: skip
                 engine = self.engine(grid, depth)
-                with writing.picture_writer(destination, commit if last else None) as write:
+                few = few_lines(max(width, plan.size[0]) * picture.bands * depth.itemsize)
+                with few, writing.picture_writer(destination, commit if last else None) as write:
                     made = self._made(
-                        picture.rows, layout, grid, engine,
+                        picture.rows, layout, grid, engine, room=room_in(target.parent),
                         on_tile=lambda done, number=number: on_tile(number, done), cancelled=cancelled,
                     )  # fmt: skip
                     for strip in made:
