@@ -43,7 +43,8 @@ class Picture:
     """An open picture, upright: sizes in pixels, ``bands`` 1 to 4, ``depth`` the sample type.
 
     ``data_band``: the last band of two or four is data of another kind, not opacity. ``fields``: metadata to
-    hand to the result. ``notes``: what the user should know. ``damage``: what decoders complained of, complete when the
+    hand to the result. ``notes``: what the user should know. ``held``: bytes that the whole of it takes in memory,
+    where it cannot be read in order. ``damage``: what decoders complained of, complete when the
     picture is closed. Of most pictures nothing but the header is read until the first call of ``rows``.
     """
 
@@ -55,6 +56,7 @@ class Picture:
     depth: type[np.generic]
     fields: dict[str, tuple[Any, Any]]
     notes: list[str]
+    held: int
     _decode: Callable[[], VipsImage] = field(repr=False)
     _load: Callable[[], VipsImage] = field(repr=False)
     _ledger: Ledger = field(repr=False)
@@ -174,7 +176,7 @@ def _opened(
     return Picture(
         path=path, width=coming.width, height=coming.height, bands=coming.bands,
         data_band=coming.bands in (2, 4) and not standards.has_opacity(coming),
-        depth=standards.DEPTHS[coming.format], fields=fields,
+        depth=standards.DEPTHS[coming.format], fields=fields, held=0 if in_order else _memory(header),
         notes=metadata.notes(path, header) + standards.notes(header, levels) + tiff_notes(file), _decode=decode,
         _load=file.load, _ledger=ledger, _no_data=file.place.no_data if file.place else None,
     )  # fmt: skip
@@ -209,6 +211,12 @@ def _unpacked(path: Path, file: Source, scratch: Path) -> Iterator[VipsImage]:
         yield load(copy, "random")
     finally:
         copy.unlink(missing_ok=True)
+
+
+def _memory(header: VipsImage) -> int:
+    """Bytes that an unpacked picture takes in memory."""
+    pixels = header.width * header.height
+    return pixels * header.bands * 4 if pixels <= limits.RANDOM_ACCESS_MEGAPIXELS * 1e6 else 0
 
 
 def _unpack(decoded: VipsImage, copy: Path) -> None:

@@ -74,10 +74,9 @@ def _tiff(path: Path, directories: tiff.Tiff, check: others.Check) -> Source:
     place, pages = directories.picture, directories.pages
     where = {"page": place.page} | ({"subifd": place.sub} if place.sub >= 0 else {})
     where = where if place.page or place.sub >= 0 else {}
-    compression = place.number(tiff.COMPRESSION, 1)
 
     def opened() -> VipsImage:
-        image = standards.called_data(load(path, **where), place.opaque)
+        image = standards.called_data(load(path, place=where), place.opaque)
         if image.bands == 4 and place.number(tiff.SAMPLES, 1) == 3:
             image = image[:3]  # libtiff's own idea of opacity
         if image.get_typeof("n-pages") and image.get("n-pages") != pages:
@@ -85,8 +84,7 @@ def _tiff(path: Path, directories: tiff.Tiff, check: others.Check) -> Source:
             image.set_type(pyvips.GValue.gint_type, "n-pages", pages)
         return image
 
-    if compression not in tiff.DECODED:
-        why = f"compression {tiff.COMPRESSIONS.get(compression, compression)}"
+    if why := place.beyond_libvips:
         return Source(image := others.rare_tiff(path, place, check, why), lambda: image, place, pages)
     try:
         header = opened()
@@ -94,7 +92,9 @@ def _tiff(path: Path, directories: tiff.Tiff, check: others.Check) -> Source:
         if not is_unsupported(error.detail):
             raise
         return Source(image := others.rare_tiff(path, place, check, reason(error)), lambda: image, place, pages)
-    if (kind := UNREAD_TIFF.get(place.number(tiff.PHOTOMETRIC))) and compression != 7:  # libtiff decodes JPEG to RGB
+    if (kind := UNREAD_TIFF.get(place.number(tiff.PHOTOMETRIC))) and place.number(
+        tiff.COMPRESSION
+    ) != 7:  # libtiff decodes JPEG to RGB
         raise BadInput(f"{path}: is a TIFF in {kind}, which libvips takes for RGB; convert it to RGB first")
     return Source(header, opened, place, pages)
 
@@ -126,6 +126,8 @@ def as_input_errors(path: Path) -> Iterator[None]:
     except pyvips.Error as error:
         raise _unreadable(path, error) from error
     except OSError as error:
+        if error.errno == errno.ENOMEM:
+            raise ResourceError(f"{path}: {TOO_LITTLE}") from error
         text = f"{path}: cannot be read ({error.strerror or error})"
         if error.errno in (errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE):
             raise ResourceError(f"{text}; give yourself permission, or check its disk") from error

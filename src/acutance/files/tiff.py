@@ -15,10 +15,10 @@ from typing import BinaryIO
 
 SUBFILE, OLD_SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 255, 256, 257, 258, 259, 262
 STRIP_OFFSETS, STRIP_BYTES, TILE_OFFSETS, TILE_BYTES, SUB_DIRECTORIES = 273, 279, 324, 325, 330
-SAMPLES, EXTRA_SAMPLES, SAMPLE_FORMAT, NO_DATA, DNG_VERSION = 277, 338, 339, 42113, 50706
+SAMPLES, PLANES, EXTRA_SAMPLES, SAMPLE_FORMAT, NO_DATA, DNG_VERSION = 277, 284, 338, 339, 42113, 50706
 READ = {
     SUBFILE, OLD_SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, STRIP_OFFSETS, STRIP_BYTES, TILE_OFFSETS,
-    TILE_BYTES, SUB_DIRECTORIES, SAMPLES, EXTRA_SAMPLES, SAMPLE_FORMAT, NO_DATA, DNG_VERSION,
+    TILE_BYTES, SUB_DIRECTORIES, SAMPLES, PLANES, EXTRA_SAMPLES, SAMPLE_FORMAT, NO_DATA, DNG_VERSION,
 }  # fmt: skip
 FORMS = {1: "B", 2: "s", 3: "H", 4: "I", 7: "s", 13: "I", 16: "Q", 18: "Q"}  # of values, by TIFF type
 SENSOR = (32803, 34892)  # photometric: colour filter array, linear raw
@@ -70,6 +70,19 @@ class Directory:
         """Whether no band is opacity: its extra bands are data of another kind."""
         extra = self.tags.get(EXTRA_SAMPLES) or ()
         return not any(kind in (1, 2) for kind in extra)
+
+    @property
+    def jpeg(self) -> bool:
+        """Whether JPEG holds its samples, which libtiff decodes to RGB itself."""
+        return self.number(COMPRESSION) == 7
+
+    @property
+    def beyond_libvips(self) -> str:
+        """What libvips cannot do with it, and finds out late or never; else nothing."""
+        compression = self.number(COMPRESSION, 1)
+        if compression not in DECODED:
+            return f"compression {COMPRESSIONS.get(compression, compression)}"
+        return "tiles of separate planes" if self.number(PLANES) == 2 and TILE_OFFSETS in self.tags else ""
 
     @property
     def no_data(self) -> float | None:

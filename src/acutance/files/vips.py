@@ -26,7 +26,7 @@ GAIN_MAP = "acutance-gain-map"  # set on pictures that had one
 VipsImage = Any  # pyvips.Image: what it declares of its methods' types is partly wrong
 
 
-def load(path: Path, access: str = "sequential", **place: int) -> VipsImage:
+def load(path: Path, access: str = "sequential", place: dict[str, int] | None = None) -> VipsImage:
     """Open ``path`` (header only) by descriptor: a name is never read as options, nor decoded as text.
 
     ``access``: "sequential" for rows in order, "random" for any. ``place``: ``page`` and ``subifd`` of a TIFF.
@@ -35,7 +35,7 @@ def load(path: Path, access: str = "sequential", **place: int) -> VipsImage:
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
         source = pyvips.Source.new_from_descriptor(descriptor)
-        image: VipsImage = pyvips.Image.new_from_source(source, "", access=access, fail_on="error", **place)
+        image: VipsImage = pyvips.Image.new_from_source(source, "", access=access, fail_on="error", **place or {})
         if "uhdr" in image.get("vips-loader"):  # a JPEG with a gain map: its base picture
             image = pyvips.Image.jpegload_source(source, access=access, fail_on="error").copy()
             image.set_type(pyvips.GValue.gint_type, GAIN_MAP, 1)

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import pyvips
 
-from acutance.errors import DiskFull, ResourceError
+from acutance.errors import BadInput, DiskFull, ResourceError
 from acutance.files import limits, metadata
 from acutance.files.atomic import atomic_path
+from acutance.files.memory import TOO_LITTLE, out_of_memory
 from acutance.files.standard import called_data, reduced
 from acutance.files.strips import StripSource
 from acutance.files.tiff import call_extra_band_data
@@ -105,6 +106,8 @@ def picture_writer(target: Target, on_complete: Callable[[int], None] | None = N
         finished = False
 
         def write(strip: np.ndarray) -> None:
+            if strip.dtype.kind == "f" and not np.isfinite(strip).all():
+                raise BadInput(f"{target.path}: samples became NaN or infinite; bring those of the picture nearer to 1")
             if not source.put(strip, saver.is_alive):
                 raise _failed(target.path, failure)
 
@@ -120,6 +123,8 @@ def picture_writer(target: Target, on_complete: Callable[[int], None] | None = N
 
 def _failed(path: Path, failure: list[Exception]) -> ResourceError:
     text = reason(failure[0]) if failure else "the encoder stopped"
+    if failure and (isinstance(failure[0], MemoryError) or out_of_memory(f"{failure[0]} {text}")):
+        return ResourceError(f"{path}: {TOO_LITTLE}")
     if shutil.disk_usage(path.parent).free < limits.FULL:
         return DiskFull(f"{path}: the disk is full ({text}); free some space and run the same command again")
     return ResourceError(f"{path}: cannot be written ({text}); try another --format or folder")

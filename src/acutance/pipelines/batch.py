@@ -13,6 +13,7 @@ from typing import Any
 from acutance.errors import AcutanceError, BadModel, DiskFull, Interrupted, ResourceError, UsageError
 from acutance.files import limits
 from acutance.files.atomic import resource_error
+from acutance.files.memory import TOO_LITTLE, out_of_memory
 from acutance.models.model import Model
 from acutance.pipelines.journal import Journal
 from acutance.pipelines.settings import Settings
@@ -246,9 +247,6 @@ def run_jobs(
         except Interrupted as error:
             made = summary.done + summary.kept
             raise Interrupted(f"stopped; {made} of {len(jobs)} done; run the same command again to continue") from error
-        except MemoryError:
-            failure: AcutanceError = ResourceError(f"{job.source}: not enough memory; try a smaller --tile")
-            _report(summary, job, failure, forward)
         except AcutanceError as error:
             _report(summary, job, error, forward)
             if isinstance(error, DiskFull | BadModel):
@@ -257,6 +255,10 @@ def run_jobs(
         except OSError as error:
             _report(summary, job, resource_error(error, Path(os.fsdecode(error.filename or job.target))), forward)
         except Exception as error:
+            if isinstance(error, MemoryError) or out_of_memory(str(error)):
+                upscaler.forget()
+                _report(summary, job, ResourceError(f"{job.source}: {TOO_LITTLE}"), forward)
+                continue
             if debug:
                 raise
             text = f"{job.source}: internal error ({type(error).__name__}: {error}); a bug of ours, see --debug"

@@ -19,6 +19,7 @@ from acutance.engines import Engine
 from acutance.errors import BadInput, UsageError
 from acutance.files import images, limits, standard, writing
 from acutance.files.atomic import resource_error, sweep, temporary_beside
+from acutance.files.memory import PICTURE, TILE_PIXEL, require
 from acutance.files.spill import room_in
 from acutance.files.vips import few_lines
 from acutance.imaging.tiling import Grid
@@ -60,6 +61,11 @@ class Upscaler:
     def settle(self, depth: np.dtype) -> tuple[str, str]:
         """The engine and precision for pictures of this depth."""
         return engines.choose(self.model, self.settings.engine, self.settings.precision, deep=depth != np.uint8)
+
+    def forget(self) -> None:
+        """Let go of the engine, and of its memory."""
+        with self._lock:
+            self._engine = None
 
     def engine(self, grid: Grid, depth: np.dtype) -> Engine:
         """An engine for the tiles of ``grid``."""
@@ -136,15 +142,15 @@ class Upscaler:
             }  # fmt: skip
             if self._kept(target, journal, unit):
                 return {"status": "kept", "damage": journal.facts(target).get("damage", ""), **facts}
+            require(PICTURE + picture.held + TILE_PIXEL * max(math.prod(grid.tile) for grid in grids))
             journal.check_writable()
             limits.check_output_size(target, plan.file_format, *size)
-            peak = peak_of(np.dtype(picture.depth), picture.highest())
+            depth = np.dtype(picture.depth)
+            peak = peak_of(depth, picture.highest())
             notes = [
                 *picture.notes,
                 *self._interpolated(grids[-1], size),
-                *writing.losses(
-                    plan.file_format, picture.bands, np.dtype(picture.depth), picture.fields, peak, picture.data_band
-                ),
+                *writing.losses(plan.file_format, picture.bands, depth, picture.fields, peak, picture.data_band),
             ]
             beside = {"source": source.name} if source.parent.resolve() == target.parent.resolve() else {}
 
