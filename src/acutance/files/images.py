@@ -45,7 +45,7 @@ class Picture:
     height: int
     bands: int
     depth: type[np.generic]
-    fields: dict[str, tuple[Any, Any]]
+    fields: metadata.Metadata
     notes: list[str]
     _decode: Callable[[], VipsImage] = field(repr=False)
     _region: Any = field(default=None, repr=False)
@@ -113,10 +113,10 @@ def open_picture(
 def _opened(path: Path, scratch: Path, max_megapixels: float, shrink: float, stack: contextlib.ExitStack) -> Picture:
     header = _header(path)
     limits.check_input_pixels(path, header.width, header.height, max_megapixels)
-    fields = metadata.of(header)
-    orientation = metadata.take_orientation(fields)
+    fields = metadata.of(path, header)
+    orientation = fields.orientation
     if header.interpretation in standards.FOREIGN:
-        fields.pop("icc-profile-data", None)  # it belongs to the colours as they were
+        fields = fields.without_profile()  # it belongs to the colours as they were
     in_order = _reads_in_order(header) and orientation in (1, 2)
 
     def decode() -> VipsImage:
@@ -127,7 +127,7 @@ def _opened(path: Path, scratch: Path, max_megapixels: float, shrink: float, sta
     return Picture(
         path=path, width=coming.width, height=coming.height, bands=coming.bands,
         depth=standards.DEPTHS[coming.format], fields=fields,
-        notes=metadata.notes(path, header) + standards.notes(header), _decode=decode,
+        notes=metadata.notes(header, fields) + standards.notes(header), _decode=decode,
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pyvips
 
 from acutance.errors import DiskFull, ResourceError
-from acutance.files import limits, metadata
+from acutance.files import embedding, limits, metadata
 from acutance.files.atomic import atomic_path
 from acutance.files.standard import reduced
 from acutance.files.strips import StripSource
@@ -30,8 +30,8 @@ class Target:
 
     ``peak``: the value of white. ``file_format`` "raw" is an unpacked scratch file, written in place.
 
-    ``quality`` 1..100 for jpg, webp and avif (100 is lossless for webp). ``fields``: metadata by name,
-    each with its libvips type.
+    ``quality`` 1..100 for jpg, webp and avif (100 is lossless for webp). ``fields``: metadata of the picture that
+    was read.
     """
 
     path: Path
@@ -44,10 +44,10 @@ class Target:
     final_width: int
     final_height: int
     quality: int
-    fields: dict[str, tuple[Any, Any]]
+    fields: metadata.Metadata
 
 
-def losses(file_format: str, bands: int, depth: np.dtype, fields: metadata.Fields, peak: float = 1.0) -> list[str]:
+def losses(file_format: str, bands: int, depth: np.dtype, fields: metadata.Metadata, peak: float = 1.0) -> list[str]:
     """What ``file_format`` cannot hold of such a picture, in words; ``peak``: the value of its white."""
     notes = metadata.losses(file_format, bands <= 2, fields)
     if file_format in EIGHT_BIT and depth != np.uint8:
@@ -79,8 +79,12 @@ def picture_writer(target: Target, on_complete: Callable[[int], None] | None = N
         def save() -> None:
             try:
                 with file:
+                    fields = metadata.finished(target.fields, target.final_width, target.final_height)
+                    before = embedding.ahead(target.file_format, fields)
+                    file.seek(len(before))
                     out = pyvips.Target.new_to_descriptor(file.fileno())
-                    _save(_encoded(source.image(), target), out, target)
+                    _save(_encoded(source.image(), target, fields), out, target, fields)
+                    embedding.put(file, target.file_format, before, fields)
                 done.set()
             except Exception as error:
                 failure.append(error.with_traceback(None))  # the traceback would keep the file open
@@ -110,17 +114,20 @@ def _failed(path: Path, failure: list[Exception]) -> ResourceError:
     return ResourceError(f"{path}: cannot be written ({text}); try another --format or folder")
 
 
-def _encoded(image: VipsImage, target: Target) -> VipsImage:
+def _encoded(image: VipsImage, target: Target, fields: metadata.Metadata) -> VipsImage:
     """The strips' image with final size, the depth the format holds, and the metadata."""
     if (target.final_width, target.final_height) != (image.width, image.height):
         image = reduced(image, target.final_width, target.final_height)
     image = _fitting_depth(image, target)
     if target.file_format == "jpg" and image.hasalpha():
         image = image.flatten(background=255)
-    image = image.copy(xres=target.fields.get("xres", (0, 1.0))[1], yres=target.fields.get("yres", (0, 1.0))[1])
-    for name, (kind, value) in metadata.fitting(target.file_format, target.fields).items():
-        if name not in ("xres", "yres"):
-            image.set_type(kind, name, value)
+    image = image.copy(xres=fields.resolution[0], yres=fields.resolution[1])
+    if fields.resolution_unit:
+        image.set_type(pyvips.GValue.gstr_type, "resolution-unit", fields.resolution_unit)
+    blobs = {"icc-profile-data": fields.profile, "xmp-data": fields.found.xmp if target.file_format == "avif" else b""}
+    for name, blob in blobs.items():
+        if blob:
+            image.set_type(pyvips.GValue.blob_type, name, blob)
     return image
 
 
@@ -148,19 +155,21 @@ def _fitting_depth(image: VipsImage, target: Target) -> VipsImage:
     return image
 
 
-def _save(image: VipsImage, out: Any, target: Target) -> None:
-    quality = target.quality
+def _save(image: VipsImage, out: Any, target: Target, fields: metadata.Metadata) -> None:
+    quality, keep = target.quality, embedding.kept_by_libvips(target.file_format, fields)
     if target.file_format == "jpg":
-        image.jpegsave_target(out, Q=quality)
+        image.jpegsave_target(out, Q=quality, keep=keep)
     elif target.file_format == "png":
-        image.pngsave_target(out, compression=2, filter="up")  # far smaller files than level 1, little slower
+        image.pngsave_target(
+            out, compression=2, keep=keep, filter="up"
+        )  # far smaller files than level 1, little slower
     elif target.file_format == "webp":
-        image.webpsave_target(out, Q=quality, lossless=quality == 100, effort=2)
+        image.webpsave_target(out, Q=quality, keep=keep, lossless=quality == 100, effort=2)
     elif target.file_format == "avif":
-        image.heifsave_target(out, compression="av1", Q=quality, effort=2, bitdepth=8)
+        image.heifsave_target(out, compression="av1", keep=keep, Q=quality, effort=2, bitdepth=8)
     elif target.file_format == "raw":
         image.tiffsave_target(out, bigtiff=True, keep="none")
     else:
         size = image.width * image.height * image.bands * (1 if image.format == "uchar" else 4)
         predictor = "float" if image.format == "float" else "horizontal"
-        image.tiffsave_target(out, compression="deflate", level=1, predictor=predictor, bigtiff=size > 2**31)
+        image.tiffsave_target(out, compression="deflate", keep=keep, level=1, predictor=predictor, bigtiff=size > 2**31)

@@ -19,6 +19,7 @@ from acutance.engines import Engine
 from acutance.errors import UsageError
 from acutance.files import images, limits, standard, writing
 from acutance.files.atomic import resource_error, sweep, temporary_beside
+from acutance.files.metadata import Metadata
 from acutance.files.vips import watching_for_damage
 from acutance.imaging.tiling import Grid
 from acutance.models.model import Model
@@ -220,7 +221,7 @@ class Upscaler:
                     path=out, file_format=plan.file_format if last else "raw", width=width, height=height,
                     bands=layout.bands, depth=depth, peak=peak, final_width=plan.size[0] if last else width,
                     final_height=plan.size[1] if last else height, quality=plan.quality,
-                    fields=picture.fields if last else {},
+                    fields=picture.fields if last else Metadata(),
                 )  # fmt: skip
                 engine = self.engine(grid, depth)
                 with writing.picture_writer(destination, commit if last else None) as write:
