@@ -79,8 +79,8 @@ def exif_block(
     for _ in range(2):  # the second time with the places known
         sub_at = start + len(_directory(order, main, start))
         sub = {
-            0x9003: field(order, 2, b"2020:01:02 03:04:05\0"), 0xA002: field(order, 3, size[0]),
-            0xA003: field(order, 3, size[1]), 0x927C: field(order, 7, maker_note(order, 0)),
+            0x9003: field(order, 2, b"2020:01:02 03:04:05\0"), 0xA002: field(order, 3, 40),
+            0xA003: field(order, 3, 24), 0x927C: field(order, 7, maker_note(order, 0)),
         }  # fmt: skip
         note_at = sub_at + 2 + 12 * len(sub) + 4 + 20
         sub[0x927C] = field(order, 7, maker_note(order, note_at))

@@ -113,7 +113,7 @@ def gif_extensions(file: BinaryIO) -> Iterator[Part]:
     place = 13 + _palette(head[10])
     for _ in range(MOST_PARTS):
         file.seek(place)
-        head = file.read(13)
+        head = file.read(3 + 255)
         if head[:1] == b"\x21" and len(head) >= 3:
             own = 3 + head[2] if head[1] == 0xFF else 2  # an application's name
             end = _blocks_end(file, place + own)

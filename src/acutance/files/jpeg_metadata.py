@@ -51,6 +51,8 @@ def of_jpeg(file: BinaryIO) -> Found:
             found.lose(said)
         else:
             others.append(f"APP{marker - 0xE0} {printable(head)}".strip())
+    if CREDENTIALS in found.lost:  # in several segments, of which the first is marked
+        others = [name for name in others if not name.startswith("APP11 JP")]
     found.unknown("data", list(dict.fromkeys(others)))
     found.resources = b"".join(resources)
     _join(found, extended)
@@ -62,7 +64,7 @@ def _known(marker: int, head: bytes) -> str:
         return THERMAL
     if head.startswith(GAIN_MAP_HEAD):
         return GAIN_MAP
-    return CREDENTIALS if marker == 0xEB and head.startswith(b"JP") else ""
+    return CREDENTIALS if marker == 0xEB and b"c2pa" in head else ""
 
 
 def _extended(data: bytes, found: dict[bytes, dict[int, bytes]]) -> None:
