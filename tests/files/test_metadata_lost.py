@@ -121,7 +121,8 @@ def test_exif_wins_over_xmp_if_it_says_anything(upscaler, tmp_path: Path, inside
 
 def test_sizes_and_a_panoramas_places_in_xmp_follow_the_picture(upscaler, tmp_path: Path) -> None:
     data = with_xmp(
-        'tiff:ImageWidth="40" exif:PixelYDimension="24" GPano:FullPanoWidthPixels="100" GPano:CroppedAreaLeftPixels="5"',
+        'tiff:ImageWidth="40" exif:PixelYDimension="24" '
+        'GPano:FullPanoWidthPixels="100" GPano:CroppedAreaLeftPixels="5"',
         "<exif:PixelXDimension>40</exif:PixelXDimension><xmp:Thumbnails><rdf:Alt/></xmp:Thumbnails>",
     )
     said = packet_of(through(upscaler, tmp_path, "a.jpg", data)[0])
@@ -160,11 +161,10 @@ def test_prefixes_are_nothing_but_names() -> None:
     assert xmp.corrected(packet, 1, 1, 1, False) == packet.replace(b"t:Orientation='3'", b"t:Orientation='1'")
 
 
-def geotiff(order: str, keys: tuple[int, ...] = (1, 1, 0, 1, 1025, 0, 1, 1)) -> bytes:
-    return made.tiff(order, {
-        33550: made.field(order, 12, (10.0, 20.0, 0.0)), 33922: made.field(order, 12, (4.0, 6.0, 0.0, 500.0, 900.0, 0.0)),
-        34735: made.field(order, 3, keys),
-    })  # fmt: skip
+def geotiff(order: str) -> bytes:
+    places = {33550: (10.0, 20.0, 0.0), 33922: (4.0, 6.0, 0.0, 500.0, 900.0, 0.0)}
+    fields = {tag: made.field(order, 12, numbers) for tag, numbers in places.items()}
+    return made.tiff(order, {**fields, 34735: made.field(order, 3, (1, 1, 0, 1, 1025, 0, 1, 1))})
 
 
 @pytest.mark.parametrize("order", ["<", ">"])

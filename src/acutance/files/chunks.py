@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 MOST_PARTS = 1 << 16  # in one file, beside its pixels
+MOST_BLOCKS = 1 << 20  # of a GIF
 BLOCK = 1 << 20  # bytes read at once while the end of a JPEG is looked for
 ALONE = {0x01, *range(0xD0, 0xD9)}  # JPEG markers without a length (ITU-T T.81, table B.1)
 SCAN, END, COMMENT, APP0 = 0xDA, 0xD9, 0xFE, 0xE0
@@ -56,21 +57,24 @@ def jpeg_segments(file: BinaryIO) -> Iterator[Part]:
 
 def jpeg_end(file: BinaryIO, scan: Part) -> int:
     """Where the picture ends whose first scan begins with ``scan``; the end of the file if nothing says so."""
-    place, block, size = scan.place + scan.size, b"", file.seek(0, 2)
+    size, place = file.seek(0, 2), scan.place + scan.size
+    base, block = place, b""
     for _ in range(MOST_PARTS + size // BLOCK):
-        file.seek(place)
-        block = file.read(BLOCK)
-        found = MARKER.search(block)
+        if not base <= place < base + len(block) - 1:
+            file.seek(place)
+            base, block = place, file.read(BLOCK)
+        found = MARKER.search(block, place - base)
         if found is None:
             if len(block) < BLOCK:
                 return size
-            place += BLOCK - 1
+            place = base + len(block) - 1
             continue
-        place += found.start() + 2
+        place = base + found.end()
         if found[0][1] == END:
             return place
-        file.seek(place)
-        place += int.from_bytes(file.read(2), "big") if found[0][1] not in (0xD8, 0x01) else 0
+        if found[0][1] not in ALONE:
+            file.seek(place)
+            place += int.from_bytes(file.read(2), "big")
     return size
 
 
@@ -110,34 +114,35 @@ def gif_extensions(file: BinaryIO) -> Iterator[Part]:
     head = file.read(13)
     if len(head) < 13:
         return
-    place = 13 + _palette(head[10])
-    for _ in range(MOST_PARTS):
+    place, room = 13 + _palette(head[10]), MOST_BLOCKS
+    while room > 0:
         file.seek(place)
         head = file.read(3 + 255)
         if head[:1] == b"\x21" and len(head) >= 3:
             own = 3 + head[2] if head[1] == 0xFF else 2  # an application's name
-            end = _blocks_end(file, place + own)
+            end, blocks = _blocks_end(file, place + own, room)
             yield Part(head[1:2] + head[3:own], place + own, max(0, end - 1 - place - own))
         elif head[:1] == b"\x2c" and len(head) >= 10:
-            end = _blocks_end(file, place + 11 + _palette(head[9]))
+            end, blocks = _blocks_end(file, place + 11 + _palette(head[9]), room)
         else:
             return
-        place = end
+        place, room = end, room - blocks
 
 
 def _palette(flags: int) -> int:
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
-def _blocks_end(file: BinaryIO, place: int) -> int:
-    """Behind the empty block that ends a row of a GIF's blocks."""
-    while True:
+def _blocks_end(file: BinaryIO, place: int, most: int) -> tuple[int, int]:
+    """Behind the empty block that ends a row of at most ``most`` blocks of a GIF, and how many there are."""
+    for count in range(1, most + 1):
         file.seek(place)
         length = file.read(1)
         place += 1
         if not length or not length[0]:
-            return place
+            return place, count
         place += length[0]
+    return place, most
 
 
 def unblocked(blocks: bytes) -> bytes:

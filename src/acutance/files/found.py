@@ -13,7 +13,7 @@ from acutance.files.tiff_directories import Directory
 LARGEST = 16 << 20  # bytes of all that is kept of one file
 XMP_HEAD, EXTENDED_HEAD = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
 PHOTOSHOP_HEAD, GAIN_MAP_HEAD = b"Photoshop 3.0\0", b"urn:iso:std:iso:ts:21496:-1\0"
-PNG_XMP = b"XML:com.adobe.xmp\0"
+PNG_XMP, PNG_TEXT = b"XML:com.adobe.xmp\0", (b"tEXt", b"zTXt", b"iTXt")
 CREDENTIALS = "carries content credentials (C2PA), which no longer hold for the result; they are left out"
 MOVED = "the camera's own notes (MakerNote) are moved within their block; some programs may not read them"
 FILM, GAIN_MAP = "is a motion photo; its film is not kept", "carries an HDR gain map, which is not kept"

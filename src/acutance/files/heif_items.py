@@ -46,12 +46,13 @@ class Items:
 
     def content(self, file: BinaryIO, item: Item, most: int) -> bytes:
         """The bytes of ``item``, at most ``most``."""
-        out = b""
+        out = []
         for extent in item.extents:
             place = extent.place + (self.idat.place if extent.in_idat and self.idat else 0)
-            if place < 1 << 62:
-                out += content(file, Part(b"", place, extent.size), most - len(out))
-        return out
+            if place < 1 << 62 and most > 0:
+                out.append(content(file, Part(b"", place, extent.size), most))
+                most -= len(out[-1])
+        return b"".join(out)
 
 
 def read(file: BinaryIO) -> Items:
@@ -95,14 +96,15 @@ def _places(file: BinaryIO, table: Part) -> Iterator[tuple[int, tuple[Extent, ..
     version = data.next(4) >> 24
     widths = data.next(2)
     place, size, base, index = (widths >> shift & 15 for shift in (12, 8, 4, 0))
-    wide = 4 if version == 2 else 2
+    wide, room = 4 if version == 2 else 2, MOST_ITEMS
     for _ in range(min(data.next(wide), MOST_ITEMS)):
         number = data.next(wide)
         method = data.next(2) & 15 if version else 0
         data.next(2)
         base_at = table.place + data.tell()
         origin, extents = data.next(base), []
-        for _ in range(min(data.next(2), MOST_ITEMS)):
+        for _ in range(min(data.next(2), room)):
+            room -= 1
             data.next(index if version else 0)
             place_at = table.place + data.tell()
             begin = origin + data.next(place)

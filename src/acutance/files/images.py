@@ -71,7 +71,9 @@ class Picture:
         """Decode rows ``[top, bottom)``, ``(rows, width, bands)``; ask for them in order, once."""
         with _as_input_errors(self.path):
             if self._region is None:
-                self._region = pyvips.Region.new(self._decode())
+                image = self._decode()
+                self._region = pyvips.Region.new(image)
+                self._decode = lambda: image  # a region alone does not hold what reads the file
             data = self._region.fetch(0, top, self.width, bottom - top)
         return np.frombuffer(data, self.depth).reshape(bottom - top, self.width, self.bands)
 

@@ -8,10 +8,9 @@ from typing import BinaryIO
 
 from acutance.files import chunks, exif, photoshop
 from acutance.files.chunks import Part, content
-from acutance.files.found import CREDENTIALS, PHOTOSHOP_HEAD, PNG_XMP, XMP_HEAD, Found, printable
+from acutance.files.found import CREDENTIALS, PHOTOSHOP_HEAD, PNG_TEXT, PNG_XMP, XMP_HEAD, Found, printable
 
 MOST_TEXTS = 1000
-PNG_TEXT = (b"tEXt", b"zTXt", b"iTXt")
 PNG_COLOURS = {b"cICP": 4, b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"mDCV": 24, b"cLLI": 8}  # with their sizes
 PNG_STRUCTURE = {
     b"IHDR", b"PLTE", b"IEND", b"tRNS", b"iCCP", b"pHYs", b"bKGD", b"sBIT", b"hIST", b"tIME", b"sPLT", b"acTL", b"fcTL",

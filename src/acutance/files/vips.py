@@ -14,6 +14,7 @@ import numpy as np
 import pyvips
 
 from acutance.errors import BadInput
+from acutance.files import lean
 
 pyvips.cache_set_max(0)
 pyvips.block_untrusted_set(True)
@@ -30,7 +31,7 @@ def load(path: Path, access: str = "sequential") -> VipsImage:
     """
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
-        source = pyvips.Source.new_from_descriptor(descriptor)
+        source = _source(descriptor)
         image: VipsImage = pyvips.Image.new_from_source(source, "", access=access, fail_on="error")
         if "uhdr" in image.get("vips-loader"):  # a JPEG with a gain map: its base picture
             image = pyvips.Image.jpegload_source(source, access=access, fail_on="error").copy()
@@ -38,6 +39,19 @@ def load(path: Path, access: str = "sequential") -> VipsImage:
         return image
     finally:
         os.close(descriptor)
+
+
+def _source(descriptor: int) -> VipsImage:
+    """The file as libvips reads it; without its metadata where that is too large."""
+    file = os.fdopen(os.dup(descriptor), "rb")
+    if not (changes := lean.edits(file)):
+        file.close()
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        return pyvips.Source.new_from_descriptor(descriptor)
+    view, source = lean.Lean(file, changes), pyvips.SourceCustom()
+    source.on_read(view.read)
+    source.on_seek(view.seek)
+    return source
 
 
 class _Damage(logging.Handler):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
@@ -45,7 +46,7 @@ PACKET = (
     b'<rdf:Description rdf:about="" xmlns:xmpNote="' + NOTE.encode() + b'" xmpNote:HasExtendedXMP="%s"/>'
     b"</rdf:RDF></x:xmpmeta>"
 )
-ATTRIBUTE = re.compile(rb"""\s+([^\s=]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+ATTRIBUTE = re.compile(rb"""\s+([^\s=<>/"']+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 NAME = re.compile(rb"<[^\s/>]+")
 
 
@@ -103,9 +104,8 @@ class _Reader:
         for prefix in prefixes:
             self.scopes.setdefault(prefix, []).append(attributes["xmlns:" + prefix if prefix else "xmlns"])
         space, local = self._space(name)
-        tag = NAME.match(self.xmp, begin)
-        end = tag.end() if tag else begin
-        while match := ATTRIBUTE.match(self.xmp, end):
+        end = _behind_name(self.xmp, begin)
+        for match in _attributes(self.xmp, end):
             self._attribute(match, inherits=(space, local) != (RDF, "Description"))
             end = match.end()
         close = self.xmp.find(b">", end)
@@ -142,6 +142,19 @@ class _Reader:
             self.descriptions.append((begin, end, self.inherited))
         for prefix in prefixes:
             self.scopes[prefix].pop()
+
+
+def _behind_name(xmp: bytes, begin: int) -> int:
+    """Where the name ends of the tag that begins there."""
+    match = NAME.match(xmp, begin)
+    return match.end() if match else begin
+
+
+def _attributes(xmp: bytes, at: int) -> Iterator[re.Match[bytes]]:
+    """The attributes of the tag whose name ends there."""
+    while match := ATTRIBUTE.match(xmp, at):
+        yield match
+        at = match.end()
 
 
 def _refuse(*_: object) -> None:
