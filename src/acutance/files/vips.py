@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import re
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -43,12 +44,13 @@ def load(path: Path, access: str = "sequential") -> VipsImage:
 
 def _source(descriptor: int) -> VipsImage:
     """The file as libvips reads it; without its metadata where that is too large."""
-    file = os.fdopen(os.dup(descriptor), "rb")
-    if not (changes := lean.edits(file)):
-        file.close()
-        os.lseek(descriptor, 0, os.SEEK_SET)
+    changes = lean.edits(os.fdopen(descriptor, "rb", closefd=False))
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    if not changes:
         return pyvips.Source.new_from_descriptor(descriptor)
-    view, source = lean.Lean(file, changes), pyvips.SourceCustom()
+    own = os.dup(descriptor)
+    view, source = lean.Lean(os.fdopen(own, "rb", closefd=False), changes), pyvips.SourceCustom()
+    weakref.finalize(view, os.close, own)
     source.on_read(view.read)
     source.on_seek(view.seek)
     return source
