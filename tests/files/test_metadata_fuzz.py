@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import random
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acutance.errors import AcutanceError
+from acutance.errors import AcutanceError, BadInput
 from acutance.files import embedding, exif, georeference, heif_items, lean, metadata, photoshop, xmp
 from acutance.files.images import open_picture
 from acutance.files.metadata_sources import READERS
@@ -124,8 +125,9 @@ def test_any_block_and_resources_are_survived(data: bytes, size: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", SEEDS)
-def test_thousands_of_mutants_give_a_picture_or_one_line(kind: str, tmp_path: Path) -> None:
+def test_thousands_of_mutants_give_a_picture_or_one_line(kind: str, tmp_path: Path, caplog) -> None:
     """The whole way through the door, decoders included."""
+    caplog.set_level(logging.CRITICAL, "pyvips")
     choose = random.Random(f"mutants of {kind}")
     for number in range(3000):
         data = mutant(SEEDS[kind], choose)
@@ -171,3 +173,10 @@ def test_a_georeference_of_any_length_is_survived() -> None:
             kind, number, value = made.field("<", 12, tuple(float(i) for i in range(count)))
             entry = georeference.Entry(tag, kind, number, value)
             assert len(georeference.scaled({tag: entry}, "<", 2, 2)[0].value) == len(value)
+
+
+def test_a_decoders_message_need_not_be_text(tmp_path: Path) -> None:
+    """libheif quotes the property it does not know, whatever its bytes."""
+    (tmp_path / "a.avif").write_bytes(avif().replace(b"irot", b"\xe9rot"))
+    with pytest.raises(BadInput, match=r"a\.avif"), open_picture(tmp_path / "a.avif", scratch=tmp_path / "b"):
+        pass

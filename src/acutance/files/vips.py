@@ -22,6 +22,16 @@ pyvips.block_untrusted_set(True)
 
 GAIN_MAP = "acutance-gain-map"  # set on pictures that had one
 
+
+def _text(pointer: Any) -> str:
+    """What libvips says as text. It quotes bytes of files, which need not be UTF-8, and pyvips would fail on those."""
+    given = "NULL" if pointer == pyvips.ffi.NULL else pyvips.ffi.string(pointer)
+    return given.decode(errors="replace") if isinstance(given, bytes) else given
+
+
+for _module in (pyvips, pyvips.error, pyvips.gvalue):
+    vars(_module)["_to_string"] = _text
+
 VipsImage = Any  # pyvips.Image: what it declares of its methods' types is partly wrong
 
 
