@@ -54,7 +54,7 @@ class Picture:
     bands: int
     data_band: bool
     depth: type[np.generic]
-    fields: dict[str, tuple[Any, Any]]
+    fields: metadata.Metadata
     notes: list[str]
     held: int
     _decode: Callable[[], VipsImage] = field(repr=False)
@@ -109,7 +109,9 @@ class Picture:
     def _read(self, top: int, bottom: int) -> np.ndarray:
         with as_input_errors(self.path), self._ledger.reading():
             if self._region is None:
-                self._region = pyvips.Region.new(self._decode())
+                image = self._decode()
+                self._region = pyvips.Region.new(image)
+                self._decode = lambda: image  # a region alone does not hold what reads the file
             data = self._region.fetch(0, top, self.width, bottom - top)
         if wrong := next((line for line in self._ledger.found if is_unsupported(line)), ""):
             raise unsupported(self.path, wrong)
@@ -157,12 +159,10 @@ def _opened(
     file = open_source(path, lambda width, height: limits.check_input_pixels(path, width, height, max_megapixels))
     header = file.header
     limits.check_input_pixels(path, header.width, header.height, max_megapixels)
-    fields = metadata.of(header)
-    for name in (standards.NOTES, standards.DATA_BAND):
-        fields.pop(name, None)
-    orientation = metadata.take_orientation(fields)
+    fields = metadata.of(path, header)
+    orientation = fields.orientation
     if header.interpretation in standards.FOREIGN:
-        fields.pop("icc-profile-data", None)  # it belongs to the colours as they were
+        fields = fields.without_profile()  # it belongs to the colours as they were
     in_order = _reads_in_order(header) and orientation in (1, 2)
     with ledger.reading():
         levels = standards.measured(header)
@@ -177,7 +177,7 @@ def _opened(
         path=path, width=coming.width, height=coming.height, bands=coming.bands,
         data_band=coming.bands in (2, 4) and not standards.has_opacity(coming),
         depth=standards.DEPTHS[coming.format], fields=fields, held=0 if in_order else _memory(header),
-        notes=metadata.notes(path, header) + standards.notes(header, levels) + tiff_notes(file), _decode=decode,
+        notes=metadata.notes(header, fields) + standards.notes(header, levels) + tiff_notes(file), _decode=decode,
         _load=file.load, _ledger=ledger, _no_data=file.place.no_data if file.place else None,
     )  # fmt: skip
 

@@ -89,8 +89,9 @@ def rare_tiff(path: Path, place: tiff.Directory, check: Check, why: str) -> Vips
 
 def rare_jpeg(path: Path, check: Check) -> VipsImage | None:
     """A JPEG of more than 8 bits, or without loss; ``None`` for the usual ones."""
-    with contextlib.suppress(OSError, struct.error):
-        for marker, data in chunks.jpeg_segments(path):
+    with open(path, "rb") as file:
+        for part in chunks.jpeg_segments(file):
+            marker, data = part.name[0], chunks.content(file, part, 8)
             if marker not in FRAMES or len(data) < 6 or (marker in PLAIN and data[0] == 8):
                 continue
             bits, height, width = struct.unpack(">BHH", data[:5])

@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,24 @@ from typing import Any
 import numpy as np
 import pyvips
 
+from acutance.files import lean
+
 pyvips.cache_set_max(0)
 pyvips.block_untrusted_set(True)
 
 WIDE_ROW = 1 << 20  # bytes
 _READING = threading.Lock()
 GAIN_MAP = "acutance-gain-map"  # set on pictures that had one
+
+
+def _text(pointer: Any) -> str:
+    """What libvips says as text. It quotes bytes of files, which need not be UTF-8, and pyvips would fail on those."""
+    given = "NULL" if pointer == pyvips.ffi.NULL else pyvips.ffi.string(pointer)
+    return given.decode(errors="replace") if isinstance(given, bytes) else given
+
+
+for _module in (pyvips, pyvips.error, pyvips.gvalue):
+    vars(_module)["_to_string"] = _text
 
 VipsImage = Any  # pyvips.Image: what it declares of its methods' types is partly wrong
 
@@ -34,7 +47,7 @@ def load(path: Path, access: str = "sequential", place: dict[str, int] | None = 
     """
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
-        source = pyvips.Source.new_from_descriptor(descriptor)
+        source = _source(descriptor)
         image: VipsImage = pyvips.Image.new_from_source(source, "", access=access, fail_on="error", **place or {})
         if "uhdr" in image.get("vips-loader"):  # a JPEG with a gain map: its base picture
             image = pyvips.Image.jpegload_source(source, access=access, fail_on="error").copy()
@@ -42,6 +55,20 @@ def load(path: Path, access: str = "sequential", place: dict[str, int] | None = 
         return image
     finally:
         os.close(descriptor)
+
+
+def _source(descriptor: int) -> VipsImage:
+    """The file as libvips reads it; without its metadata where that is too large."""
+    changes = lean.edits(os.fdopen(descriptor, "rb", closefd=False))
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    if not changes:
+        return pyvips.Source.new_from_descriptor(descriptor)
+    own = os.dup(descriptor)
+    view, source = lean.Lean(os.fdopen(own, "rb", closefd=False), changes), pyvips.SourceCustom()
+    weakref.finalize(view, os.close, own)
+    source.on_read(view.read)
+    source.on_seek(view.seek)
+    return source
 
 
 @contextlib.contextmanager

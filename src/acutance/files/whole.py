@@ -22,7 +22,7 @@ def read_rgb8(path: Path) -> np.ndarray:
     with _reading(path), ledger.reading():
         source = _opened(path)
         levels = standard.measured(source.header)
-        image, orientation = source.load(), _orientation(source)
+        image, orientation = source.load(), _orientation(path, source)
         if image.format in ("float", "double"):
             raise BadInput(f"{path}: holds floating-point samples, whose white is not known; save it with 16 or 8 bits")
         upright = image.copy_memory() if orientation > 1 else image
@@ -40,7 +40,7 @@ def read_size(path: Path) -> tuple[int, int]:
     with _reading(path):
         source = _opened(path)
     size = source.header.width, source.header.height
-    return size[::-1] if _orientation(source) in TURNED else size
+    return size[::-1] if _orientation(path, source) in TURNED else size
 
 
 def is_grey(path: Path) -> bool:
@@ -66,5 +66,5 @@ def _opened(path: Path) -> Source:
     return open_source(path, lambda width, height: limits.check_input_pixels(path, width, height, most))
 
 
-def _orientation(source: Source) -> int:
-    return metadata.take_orientation(metadata.of(source.header))
+def _orientation(path: Path, source: Source) -> int:
+    return metadata.of(path, source.header).orientation

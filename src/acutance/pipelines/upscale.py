@@ -20,6 +20,7 @@ from acutance.errors import BadInput, UsageError
 from acutance.files import images, limits, standard, writing
 from acutance.files.atomic import resource_error, sweep, temporary_beside
 from acutance.files.memory import PICTURE, TILE_PIXEL, require
+from acutance.files.metadata import Metadata
 from acutance.files.spill import room_in
 from acutance.files.vips import few_lines
 from acutance.imaging.tiling import Grid
@@ -235,7 +236,7 @@ class Upscaler:
                     path=out, file_format=plan.file_format if last else "raw", width=width, height=height,
                     bands=layout.bands, depth=depth, peak=peak, final_width=plan.size[0] if last else width,
                     final_height=plan.size[1] if last else height, quality=plan.quality,
-                    fields=picture.fields if last else {}, data_band=picture.data_band,
+                    fields=picture.fields if last else Metadata(), data_band=picture.data_band,
                 )  # fmt: skip
                 engine = self.engine(grid, depth)
                 few = few_lines(max(width, plan.size[0]) * picture.bands * depth.itemsize)
