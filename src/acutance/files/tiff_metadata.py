@@ -22,12 +22,12 @@ from acutance.files.tiff_directories import (
 XMP, CAPTIONS, RESOURCES, PROFILE = 700, 33723, 34377, 34675
 STRUCTURE = {
     *range(254, 267), 273, *range(277, 285), *range(288, 294), 296, 297, 301, *range(317, 347), 347, 351,
-    *range(512, 522), *range(529, 533), 559, 32781, 32995, 32996, 32997, 32998, 33421, 33422, PROFILE,
+    *range(512, 522), *range(529, 533), 559, 42113, 32781, 32995, 32996, 32997, 32998, 33421, 33422, PROFILE,
     exif.ORIENTATION,
 }  # fmt: skip # what describes the samples, and how they lie in the file
 ELSEWHERE = {XMP, CAPTIONS, RESOURCES, exif.SUB, exif.GPS, exif.INTEROPERABILITY, *georeference.TAGS}
 NOT_KEPT = {
-    37724: "Photoshop layers", 34412: "microscope data", 42113: "its nodata value", 50844: "rational polynomials",
+    37724: "Photoshop layers", 34412: "microscope data", 50844: "rational polynomials",
     **dict.fromkeys(range(50706, 50742), "camera calibration (DNG)"),
     **dict.fromkeys(range(50778, 50784), "camera calibration (DNG)"),
     **dict.fromkeys(range(50827, 50842), "camera calibration (DNG)"),
