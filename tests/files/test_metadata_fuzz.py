@@ -124,28 +124,29 @@ def test_any_block_and_resources_are_survived(data: bytes, size: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("kind", SEEDS)
 def test_thousands_of_mutants_give_a_picture_or_one_line(kind: str, tmp_path: Path, caplog) -> None:
     """The whole way through the door, decoders included."""
     caplog.set_level(logging.CRITICAL, "pyvips")
     choose = random.Random(f"mutants of {kind}")
-    for number in range(3000):
+    for number in range(1500):
         data = mutant(SEEDS[kind], choose)
         survives(kind, data)
         (tmp_path / "a").write_bytes(data)
-        begin = time.perf_counter()
+        begin = time.process_time()
         try:
             with open_picture(tmp_path / "a", scratch=tmp_path / "b", max_megapixels=1) as picture:
                 picture.rows(0, picture.height)
         except AcutanceError as error:
             assert "\n" not in str(error), number
-        assert time.perf_counter() - begin < 20, number
+        assert time.process_time() - begin < 20, number
 
 
 @pytest.mark.parametrize("kind", SEEDS)
 def test_hostile_shapes_take_no_time(kind: str) -> None:
     """Files that would make a walk long, or read the same bytes over and over."""
-    begin = time.perf_counter()
+    begin = time.process_time()
     for filler in (
         bytes(1 << 20),
         b"\xff" * (1 << 20),
@@ -155,7 +156,7 @@ def test_hostile_shapes_take_no_time(kind: str) -> None:
     ):
         for at in (2, 8, 12, len(SEEDS[kind]) // 2):
             survives(kind, SEEDS[kind][:at] + filler)
-    assert time.perf_counter() - begin < 60
+    assert time.process_time() - begin < 30
 
 
 def test_tables_of_nothing_are_bounded() -> None:
