@@ -25,6 +25,7 @@ from acutance.cli import (
     upscale,
 )
 from acutance.errors import AcutanceError
+from acutance.files.memory import TOO_LITTLE, out_of_memory
 
 
 @click.group(cls=options.Group, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -105,8 +106,8 @@ def _code(error: Exception) -> int:
     if isinstance(error, OSError):
         console.say(f"acutance: {error.filename or 'a file'}: {error.strerror or error}; see to it and run it again")
         return 5
-    if isinstance(error, MemoryError):
-        console.say("acutance: too little memory; close other programs, or give this one more, and run it again")
+    if isinstance(error, MemoryError) or out_of_memory(str(error)):
+        console.say(f"acutance: {TOO_LITTLE}")
         return 5
     console.say(
         f"acutance: internal error ({type(error).__name__}: {error}); this is a bug of ours. "

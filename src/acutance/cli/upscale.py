@@ -13,6 +13,8 @@ import click
 from acutance.cli import console, options
 from acutance.errors import AcutanceError, Interrupted, UsageError
 
+NAMED = 5  # files left alone that are named
+
 if TYPE_CHECKING:
     from acutance.models.model import Model
     from acutance.pipelines.settings import Settings
@@ -146,6 +148,8 @@ class _Report:
             console.say(f"{event['output']}  {size}  {event['seconds']:.1f} s  ({how})")
             for note in event["notes"]:
                 console.say(f"  note: {name}: {note}")
+        elif event["event"] == "kept" and event["damage"]:
+            console.say(f"  note: {name}: was damaged ({event['damage']}); look whether parts of it are wrong")
         elif event["event"] == "failed":
             console.say(f"acutance: {event['error']}")
 
@@ -162,17 +166,27 @@ class _Report:
         never = jobs - summary.done - summary.kept - len(summary.failed)
         if self.json:
             console.emit({"event": "summary", "done": summary.done, "kept": summary.kept, "failed": failed,
-                          "not_tried": never, "other_files": left.files, "results": left.results,
+                          "damaged": summary.damaged, "not_tried": never, "other_files": left.files,
+                          "other_names": [str(path) for path in left.others], "results": left.results,
                           "subfolders": left.folders, "linked_folders": left.links})  # fmt: skip
         alone = [f"{left.results} results of earlier commands"] if left.results else []
-        alone += [f"{left.files} other files"] if left.files else []
+        alone += [f"{left.files} other files ({_names(left)})"] if left.files else []
         alone += [f"{left.folders} subfolders (--recursive takes them in)"] if left.folders else []
         alone += [f"{left.links} links to folders (name them to take them in)"] if left.links else []
         if jobs + unopened == 1 and not summary.kept and not alone:
             return
         parts = [f"{summary.done} done"]
         parts += [f"{summary.kept} already there"] if summary.kept else []
+        parts += [f"{summary.damaged} damaged"] if summary.damaged else []
         parts += [f"{failed} failed"] if failed else []
         parts += [f"{never} not tried"] if never else []
         parts += [f"left alone: {', '.join(alone)}"] if alone else []
         console.say(f"{', '.join(parts)}; {console.clock(time.monotonic() - self.begin)}")
+
+
+def _names(left: Any) -> str:
+    """The first files left alone, and what would read them."""
+    names = ", ".join(path.name for path in left.others[:NAMED])
+    more = f" and {left.files - NAMED} more" if left.files > NAMED else ""
+    extras = "".join(f'; pip install "acutance[{extra}]"' for extra in sorted(left.needed))
+    return names + more + (extras and f"{extras} to read them")

@@ -2,23 +2,28 @@
 
 The contract: float32 RGB ``(3, h, w)`` in [0, 1] to unclamped float32 ``(3, s h, s w)``, or uint8
 ``(h, w, 3)`` to uint8 ``(s h, s w, 3)``, rounded and clamped. A result with NaN or infinity is
-never delivered: the tile is run again in fp32, and if that fails too, ``BadModel`` is raised.
+never delivered: the tile is run again in fp32, and if that fails too, ``Unworkable`` is raised, or ``BadModel`` where
+plain grey fails as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, Protocol
 
 import numpy as np
 
-from acutance.errors import BadModel, UsageError
+from acutance.errors import AcutanceError, BadInput, BadModel, UsageError
 from acutance.models.model import Model
 
 EngineName = Literal["auto", "cpu", "torch"]
 Precision = Literal["auto", "fp32", "bf16", "int8"]
 ENGINES = ("auto", "cpu", "torch")
 PRECISIONS = ("auto", "fp32", "bf16", "int8")
+
+
+class Unworkable(BadInput):
+    """A sound model gives NaN or infinity for this picture."""
 
 
 class Engine(Protocol):
@@ -79,6 +84,13 @@ def check_output(model: Model, tile: tuple[int, int], output: tuple[int, int]) -
         )
 
 
-def not_finite(model: Model, index: int) -> BadModel:
-    """The failure of a tile that is not finite even in fp32."""
-    return BadModel(f"{model.path}: gives NaN or infinite values (tile {index}); the model is unusable")
+def not_finite(model: Model, index: int, tile: np.ndarray, finite: Callable[[np.ndarray], bool]) -> AcutanceError:
+    """The failure of ``tile``, which is not finite even in fp32: the model is to blame only if it fails on plain grey
+    too. ``finite``: whether a tile comes out finite in fp32."""
+    if not finite(np.full_like(tile, 128 if tile.dtype == np.uint8 else 0.5)):
+        return BadModel(f"{model.path}: gives NaN or infinite values (tile {index}); the model is unusable")
+    reach = f"{tile.min():.3g} to {tile.max():.3g}"
+    return Unworkable(
+        f"{model.name} gives NaN or infinite values for it (tile {index}, samples from {reach} of white); "
+        "bring its samples nearer to 0 and 1, or try another --model"
+    )

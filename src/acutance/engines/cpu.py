@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from acutance.engines import bf16, check_output, int8, not_finite
+from acutance.engines import Unworkable, bf16, check_output, int8, not_finite
 from acutance.engines.openvino import openvino as ov
 from acutance.errors import BadModel, UsageError
+from acutance.files.memory import out_of_memory
 from acutance.models.graph import read_graph
 from acutance.models.model import Model
 
@@ -56,6 +57,8 @@ class CpuEngine:
             config = {"INFERENCE_PRECISION_HINT": HINTS[precision], "PERFORMANCE_HINT": "THROUGHPUT"}
             self._compiled = core().compile_model(graph, "CPU", config)
         except RuntimeError as error:
+            if out_of_memory(str(error)):
+                raise MemoryError(str(error)) from error
             raise BadModel(f"{model.path}: OpenVINO cannot run its graph ({_first_line(error)})") from error
         check_output(model, tile, _spatial(self._compiled.outputs[0].shape, deep))
         self._requests, self._lock = self._new_requests(), threading.Lock()
@@ -93,18 +96,30 @@ class CpuEngine:
             self._requests = idle
 
     def _result(self, request: ov.InferRequest, batch: np.ndarray, index: int) -> np.ndarray:
-        request.wait()
+        try:
+            request.wait()
+        except RuntimeError as error:
+            if out_of_memory(str(error)):
+                raise MemoryError(str(error)) from error
+            raise
         if np.isfinite(request.get_output_tensor(1).data).all():
             if self.precision != "int8" or request.get_output_tensor(2).data <= int8.CLIPPED:
                 return request.get_output_tensor(0).data[0]
             self.redone += 1
             return self._again(batch, settle("auto", self.deep))
         if self.precision == "fp32":
-            raise not_finite(self.model, index)
+            raise not_finite(self.model, index, batch[0], self._stays_finite)
         try:
             return self._again(batch, "fp32")
-        except BadModel:
-            raise not_finite(self.model, index) from None
+        except (BadModel, Unworkable):
+            raise not_finite(self.model, index, batch[0], self._others["fp32"]._stays_finite) from None
+
+    def _stays_finite(self, tile: np.ndarray) -> bool:
+        """Whether one more tile comes out finite."""
+        request, batch = self._compiled.create_infer_request(), tile[None]
+        request.set_input_tensor(ov.Tensor(batch, shared_memory=True))
+        request.infer()
+        return bool(np.isfinite(request.get_output_tensor(1).data).all())
 
     def _again(self, batch: np.ndarray, precision: str) -> np.ndarray:
         """One tile by another precision."""

@@ -75,7 +75,9 @@ class TorchEngine:
             if not bool(result.isfinite().all()):
                 result = self._run(tile, "fp32")
                 if not bool(result.isfinite().all()):
-                    raise not_finite(self.model, index)
+                    raise not_finite(
+                        self.model, index, tile, lambda grey: bool(self._run(grey, "fp32").isfinite().all())
+                    )
             if self.deep:
                 yield result.cpu().numpy()
             else:

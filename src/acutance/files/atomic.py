@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from acutance.errors import DiskFull, ResourceError
+from acutance.files.memory import TOO_LITTLE
 
 STALE = 86_400.0  # seconds without a write after which another machine's file counts as left behind
 _own: set[str] = set()  # names this process has given, which it still writes or has removed
@@ -139,6 +140,8 @@ def resource_error(error: OSError, path: Path, option: str = "-o") -> ResourceEr
         return DiskFull(f"{path}: the disk is full; free some space and run the same command again")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return ResourceError(f"{path}: cannot be written ({error.strerror}); choose another folder with {option}")
+    if error.errno in (errno.ENOMEM, errno.EAGAIN):
+        return ResourceError(f"{path}: {TOO_LITTLE}")
     if error.errno == errno.EFBIG:
         return ResourceError(f"{path}: grew past the largest file this disk or account allows")
     return ResourceError(f"{path}: cannot be written ({error.strerror or error})")

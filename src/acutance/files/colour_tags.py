@@ -5,8 +5,6 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-from acutance.files.chunks import png_chunks
-
 PRIMARIES = {4: "BT.470M", 8: "film", 9: "BT.2020", 10: "XYZ", 11: "P3", 12: "P3", 22: "EBU 3213"}  # ITU-T H.273,
 TRANSFERS = {4: "gamma 2.2", 5: "gamma 2.8", 8: "linear", 16: "PQ", 17: "ST 428", 18: "HLG"}  # unlike sRGB's
 SRGB_GAMMA, SRGB_POINTS = 0.45455, (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)  # white, red, green, blue
@@ -14,11 +12,12 @@ NEAR_GAMMA, NEAR_POINTS = 0.02, 0.005
 HEAD = 1 << 16  # bytes of a HEIF in which its properties are looked for
 
 
-def unlike_srgb(path: Path, loader: str) -> str:
-    """What the PNG or HEIF at ``path`` says of its colours that is not sRGB, in words; empty if nothing."""
+def unlike_srgb(path: Path, loader: str, chunks: dict[bytes, bytes]) -> str:
+    """What the HEIF at ``path`` or a PNG's colour ``chunks`` (whole, by name) say that is not sRGB, in words; empty if
+    nothing."""
     try:
         if "png" in loader:
-            return _of_png(dict(png_chunks(path)))
+            return _of_png(chunks)
         if "heif" in loader:
             with open(path, "rb") as file:
                 head = file.read(HEAD)

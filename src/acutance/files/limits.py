@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from pathlib import Path
 
 from acutance.errors import DiskFull, OverLimit, UsageError
 
+WIDE = 65_536  # pixels of a row from which on lines are counted
 FULL = 4 << 20  # bytes free below which a failed write means a full disk
 MAX_MEGAPIXELS = 300  # of an input; adjustable
+MOST_ROWS = 1 << 30  # bytes of rows that the network sees at a time
 RANDOM_ACCESS_MEGAPIXELS = 64  # above this, what cannot be read in order is unpacked to a disk file
 FORMAT_SIDES = {"jpg": 65_535, "webp": 16_383, "avif": 16_384, "png": 2**31 - 1, "tif": 2**31 - 1}
 HELD_WHOLE = {"avif": 50, "webp": 150}  # megapixels; their encoders hold all of it
 FORMATS = tuple(FORMAT_SIDES)
 SUFFIX_FORMATS = {
-    ".jpg": "jpg", ".jpeg": "jpg", ".jpe": "jpg", ".png": "png", ".webp": "webp",
+    ".jpg": "jpg", ".jpeg": "jpg", ".jpe": "jpg", ".jfif": "jpg", ".jif": "jpg", ".pjpeg": "jpg", ".pjp": "jpg",
+    ".png": "png", ".webp": "webp",
     ".tif": "tif", ".tiff": "tif", ".avif": "avif",
 }  # fmt: skip
+RAW_SUFFIXES = {
+    ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".iiq", ".kdc", ".mef", ".mos", ".mrw", ".nef",
+    ".nrw", ".orf", ".pef", ".raf", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
+}  # fmt: skip
+UNREAD_SUFFIXES = {
+    ".apng", ".dib", ".exr", ".gif", ".hdr", ".heic", ".heif", ".j2k", ".jp2", ".jxl", ".pbm", ".pgm", ".pnm", ".ppm",
+    ".psd", ".svg", ".tga", *RAW_SUFFIXES,
+}  # fmt: skip # pictures that are named rather than taken into a dataset
+ON_REQUEST = {"rawpy": ("raw", RAW_SUFFIXES), "PIL": ("formats", {".bmp", ".dib"})}  # library: extra, suffixes
 
 
 def check_input_pixels(path: Path, width: int, height: int, max_megapixels: float) -> None:
@@ -26,6 +39,15 @@ def check_input_pixels(path: Path, width: int, height: int, max_megapixels: floa
         raise OverLimit(
             f"{path}: {width}x{height} is {megapixels:,.4g} megapixels, over the limit of "
             f"{max_megapixels:g}; raise it with --max-megapixels if you trust the file"
+        )
+
+
+def check_rows(path: Path, size: int) -> None:
+    """Refuse a picture whose rows are so long that those which the network sees at a time, ``size`` bytes, are many."""
+    if size > MOST_ROWS:
+        raise OverLimit(
+            f"{path}: its rows are too long ({size / 1e9:.1f} GB for what must be in memory at a time, "
+            f"{MOST_ROWS / 1e9:.1f} at most); turn it by 90 degrees, or cut it into parts"
         )
 
 
@@ -43,6 +65,17 @@ def check_output_size(path: Path, file_format: str, width: int, height: int) -> 
             f"{path}: the result would be {width * height / 1e6:.0f} megapixels, and {file_format} encoders hold "
             f"all of it in memory; the most is {most}: use --format tif or --format png"
         )
+
+
+def suffixes_on_request() -> tuple[set[str], dict[str, str]]:
+    """What can be read here by its suffix beside what libvips reads; what cannot, each with the extra that it needs."""
+    able, unable = set(), {}
+    for library, (extra, names) in ON_REQUEST.items():
+        if importlib.util.find_spec(library):
+            able |= names
+        else:
+            unable |= dict.fromkeys(names, extra)
+    return able, unable
 
 
 def format_of(path: Path) -> str:

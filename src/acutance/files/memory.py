@@ -1,12 +1,35 @@
-"""Give freed memory back to the system at once, where the C library keeps it otherwise."""
+"""Memory: what its lack is called, and giving it back to the system at once where the C library would keep it."""
 
 from __future__ import annotations
 
 import ctypes
+import mmap
 import sys
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # glibc, malloc.h
 MEGABYTE = 1 << 20
+TOO_LITTLE = "there is too little memory; close other programs, or give a smaller --tile"
+SAID = (
+    "out of memory", "cannot allocate memory", "can't allocate memory", "bad_alloc", "not enough memory",
+    "could not create a memory", "insufficient memory", "failed to allocate", "unable to allocate",
+    "resource temporarily unavailable", "can't start new thread", "unable to create thread", "failed to map segment",
+)  # fmt: skip
+START = 192 << 20  # bytes that the program's own libraries take
+PICTURE, TILE_PIXEL = 112 << 20, 1200  # bytes that libraries take for a picture, and for each pixel of a tile
+
+
+def require(size: int) -> None:
+    """Raise ``MemoryError`` where ``size`` bytes cannot be had: many a library ends the process rather than say so."""
+    try:
+        mmap.mmap(-1, size).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise MemoryError(f"{size >> 20} MB") from error
+
+
+def out_of_memory(text: str) -> bool:
+    """Whether the words of some library's error mean that memory ran out, or room for another thread."""
+    text = text.lower()
+    return any(word in text for word in SAID)
 
 
 def return_freed_memory() -> None:

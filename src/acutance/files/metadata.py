@@ -1,84 +1,114 @@
-"""What a picture file says beside its pixels: what goes into the result, and what is said about the rest."""
+"""What a picture file says beside its pixels: what goes into the result, and what is said about the rest.
+
+What each format of a result takes of it; the rest is said on a note:
+
+====================  =======================  =============================  =============  ==========  ===========
+of any input          jpg                      png                            tif            webp        avif
+====================  =======================  =============================  =============  ==========  ===========
+EXIF                  block, byte for byte     block, byte for byte           tags           block       block
+maker notes           yes                      yes                            moved (said)   yes         yes
+XMP                   yes, also over 64 kB     yes                            yes            yes         yes
+IPTC, 8BIM            yes                      raw profile                    yes            no          no
+comments              yes                      text                           no             no          no
+PNG text              no                       chunks, byte for byte          no             no          no
+georeference          no                       no                             scaled         no          no
+ICC profile           yes                      yes                            yes            not grey    not grey
+colours without one   no                       of PNG                         no             no          no
+====================  =======================  =============================  =============  ==========  ===========
+
+Orientation: TIFF's own tag, else EXIF's, else XMP's; it is applied once and all of them then say upright. AVIF's is the
+container's, which the decoder applies. What speaks of the old file alone (sizes, thumbnails, further pictures, films,
+content credentials) is corrected or taken out.
+"""
 
 from __future__ import annotations
 
-import re
-import struct
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from acutance.files.chunks import COMMENT, jpeg_segments, png_chunks
+from acutance.files import exif, georeference, photoshop, tiff_metadata, xmp
 from acutance.files.colour_tags import unlike_srgb
-from acutance.files.vips import GAIN_MAP, VipsImage
+from acutance.files.found import CREDENTIALS, DEPTH, FILM, GAIN_MAP, MOVED, Found
+from acutance.files.metadata_sources import READERS
+from acutance.files.vips import GAIN_MAP as HAD_GAIN_MAP
+from acutance.files.vips import VipsImage
 
-Fields = dict[str, tuple[Any, Any]]
-STRUCTURE = {
-    "width", "height", "bands", "format", "coding", "interpretation", "xoffset", "yoffset", "filename",
-    "n-pages", "page-height", "n-subifds", "delay", "loop", "gif-delay", "gif-loop", "background", "vips-loader",
-    "bits-per-sample", "palette", "palette-bit-depth", "interlaced", "jpeg-multiscan", "jpeg-chroma-subsample",
-    "jpeg-thumbnail-data", "heif-primary", "heif-bitdepth", "heif-compression", "thumbnail-data", "gif-palette",
-    "tiff-photometric-interpretation", "png-filter", "vips-sequential", "gainmap-data", GAIN_MAP,
-    "exif-ifd0-ImageWidth", "exif-ifd0-ImageLength",
+LARGEST_SEGMENT = 65_533  # bytes of content in a JPEG
+MENTIONS = {b"GainMap": GAIN_MAP, b"MotionPhoto": FILM, b"Depth": DEPTH, b"DepthMap": DEPTH}
+"""What an XMP directory of further pictures may name."""
+SPACES = {
+    xmp.GAIN_MAP: GAIN_MAP, "http://ns.apple.com/HDRGainMap/1.0/": GAIN_MAP,
+    "http://ns.google.com/photos/dd/1.0/device/": DEPTH, "http://purl.org/dc/terms/": CREDENTIALS,
 }  # fmt: skip
-LARGEST_XMP = 60_000  # bytes in a JPEG, whose segments end at 64 kB
-MOTION = rb"(?:GCamera|Camera):(?:MicroVideo|MotionPhoto)"
-PHOTOSHOP, IPTC_BLOCK = b"Photoshop 3.0\0", b"8BIM\x04\x04\0\0"  # how a JPEG wraps captions (IPTC-IIM)
-TIFF_EXIF = {271, 272, 306, 315, 33432, 34665, 34853}  # maker, model, date, artist, copyright, EXIF, GPS
 
 
-def of(image: VipsImage) -> Fields:
-    """The metadata of ``image`` to hand on, by name, each with its libvips type."""
-    fields = {
-        name: (image.get_typeof(name), image.get(name))
-        for name in image.get_fields()
-        if name not in STRUCTURE and not name.startswith("exif-ifd1-") and not _garbled_text(name, image)
-    }
-    if "exif-data" in fields:
-        kind, exif = fields["exif-data"]
-        fields["exif-data"] = (kind, without_thumbnail(bytes(exif)))
-    if "xmp-data" in fields:
-        kind, xmp = fields["xmp-data"]
-        fields["xmp-data"] = (kind, upright_xmp(bytes(xmp)))
-    return fields
+@dataclass(frozen=True)
+class Metadata:
+    """What a picture brings for its result: see ``found.Found``; ``profile``: ICC; ``width`` and ``height`` when
+    upright; ``resolution`` in pixels per millimetre, 1 where nothing is known; ``colours_told``: in words."""
+
+    found: Found = field(default_factory=Found)
+    profile: bytes = b""
+    width: int = 1
+    height: int = 1
+    orientation: int = 1
+    resolution: tuple[float, float] = (1.0, 1.0)
+    resolution_unit: str = ""
+    colours_told: str = ""
+
+    def without_profile(self) -> Metadata:
+        """For a picture whose colours become others."""
+        return replace(self, profile=b"")
 
 
-def take_orientation(fields: Fields) -> int:
-    """The EXIF orientation, 1 to 8; the result's metadata will say 1, upright."""
-    if "orientation" not in fields:
+def of(path: Path, image: VipsImage) -> Metadata:
+    """What the file at ``path`` says beside its pixels; ``image``: its header."""
+    loader = image.get("vips-loader")
+    kind = next((kind for kind in READERS if kind in loader), "")
+    found = Found()
+    if kind:
+        with open(path, "rb") as file:
+            found = READERS[kind](file)
+    if found.exif and exif.read(found.exif) is None:
+        found.lose("carries EXIF that cannot be read, which is not kept")
+        found.exif = b""
+    turns = _orientation(kind, found, image)
+    if image.get_typeof(HAD_GAIN_MAP):
+        found.lose(GAIN_MAP)
+    _mentioned(found, turns != 1)
+    profile = bytes(image.get("icc-profile-data")) if image.get_typeof("icc-profile-data") else b""
+    width, height = (image.height, image.width) if turns >= 5 else (image.width, image.height)
+    unit = image.get("resolution-unit") if image.get_typeof("resolution-unit") else ""
+    told = "" if profile else unlike_srgb(path, loader, dict(found.colours))
+    return Metadata(found, profile, width, height, turns, (image.xres, image.yres), unit, told)
+
+
+def _orientation(kind: str, found: Found, image: VipsImage) -> int:
+    """1 to 8, to be applied to the pixels."""
+    if kind == "heif":
         return 1
-    kind, value = fields["orientation"]
-    fields["orientation"] = (kind, 1)
-    fields.pop("exif-ifd0-Orientation", None)
-    return int(value)
+    if kind == "tiff" and image.get_typeof("orientation"):
+        return image.get("orientation")
+    return exif.orientation(found.exif) or (xmp.orientation(found.xmp) if found.xmp else 0) or 1
 
 
-def without_thumbnail(exif: bytes) -> bytes:
-    """An EXIF block whose first directory is its last: the second describes a thumbnail of the old picture."""
-    start = 6 if exif[:6] == b"Exif\0\0" else 0
-    try:
-        order = {b"II": "<", b"MM": ">"}[exif[start : start + 2]]
-        first = start + struct.unpack_from(order + "I", exif, start + 4)[0]
-        link = first + 2 + 12 * struct.unpack_from(order + "H", exif, first)[0]
-    except (KeyError, struct.error):
-        return exif
-    return exif[:link] + bytes(4) + exif[link + 4 :]
+def _mentioned(found: Found, turned: bool) -> None:
+    """Say what XMP speaks of that does not come along, and what cannot be turned with the picture."""
+    for space, name, value in xmp.says(found.xmp) if found.xmp else ():
+        if space in SPACES or (space == xmp.ITEM and name == "Semantic" and value in MENTIONS):
+            found.lose(SPACES.get(space) or MENTIONS[value])
+        elif space == xmp.CAMERA and value not in (b"0", b""):
+            found.lose(FILM)
+        elif turned and space in xmp.UNTURNED:
+            found.lose(f"is turned upright; {xmp.UNTURNED[space]} in its XMP not kept")
+    if turned and photoshop.has_paths(found.resources):
+        found.lose("is turned upright; Photoshop's paths are not kept")
+    if turned and found.georeference:
+        found.lose("is turned upright; its georeference is not kept")
+        found.georeference = {}
 
 
-def upright_xmp(xmp: bytes) -> bytes:
-    """XMP whose orientation says upright and that no longer states the old size, nor what does not come along.
-
-    >>> upright_xmp(b'<r tiff:Orientation="6" tiff:ImageWidth="9"/>')
-    b'<r tiff:Orientation="1" />'
-    """
-    xmp = re.sub(rb'(tiff:Orientation=")\d(")', rb"\g<1>1\2", xmp)
-    xmp = re.sub(rb"(<tiff:Orientation>)\d(<)", rb"\g<1>1\2", xmp)
-    xmp = re.sub(rb"(?:" + MOTION + rb'|xmpNote:HasExtendedXMP)\w*="[^"]*"', b"", xmp)
-    name = rb"(?:tiff:Image(?:Width|Length)|exif:Pixel[XY]Dimension)"
-    xmp = re.sub(name + rb'="\d*"', b"", xmp)
-    return re.sub(rb"<(" + name + rb")>\d*</\1>", b"", xmp)
-
-
-def notes(path: Path, image: VipsImage) -> list[str]:
+def notes(image: VipsImage, fields: Metadata) -> list[str]:
     """What the user should know of this file, each a phrase that follows its name."""
     said = []
     pages = image.get("n-pages") if image.get_typeof("n-pages") else 1
@@ -87,90 +117,57 @@ def notes(path: Path, image: VipsImage) -> list[str]:
     bits = image.get("bits-per-sample") if image.get_typeof("bits-per-sample") else 8
     if bits < 8 and not image.get_typeof("palette"):
         said.append(f"has {bits} bits a sample; dithered pictures come out darker, smooth ones are fine")
-    if image.get_typeof(GAIN_MAP):
-        said.append("carries an HDR gain map, which is not kept")
-    if any(_garbled_text(name, image) for name in image.get_fields()):
-        said.append("carries PNG text beyond ASCII, which is not kept")
-    if not image.get_typeof("icc-profile-data") and (colours := unlike_srgb(path, image.get("vips-loader"))):
-        said.append(f"tells its colours without a profile ({colours}), which is not kept; they will look different")
-    if "tiff" in image.get("vips-loader") and tiff_tags(path).keys() & TIFF_EXIF:
-        said.append("carries EXIF in TIFF form, which is not kept (profile and XMP are)")
-    return said + _unseen(path, image)
+    return said + fields.found.lost
 
 
-def _unseen(path: Path, image: VipsImage) -> list[str]:
-    """What libvips does not tell of."""
-    loader, said = image.get("vips-loader"), []
-    xmp = bytes(image.get("xmp-data")) if image.get_typeof("xmp-data") else b""
-    try:
-        if "png" in loader and any(name == b"acTL" for name, _ in png_chunks(path)):
-            said.append("is an animation; only its first frame is used")
-        if "jpeg" in loader and any(marker == COMMENT for marker, _ in jpeg_segments(path)):
-            said.append("carries a comment, which is not kept")
-    except (OSError, struct.error):
-        pass
-    if b"xmpNote:HasExtendedXMP" in xmp:
-        said.append("carries more XMP than one block holds; only the first is kept")
-    if re.search(MOTION, xmp):
-        said.append("is a motion photo; its film is not kept")
-    return said
-
-
-def losses(file_format: str, grey: bool, fields: Fields) -> list[str]:
+def losses(file_format: str, grey: bool, fields: Metadata) -> list[str]:
     """What ``file_format`` will not hold of ``fields``, in words."""
-    said = []
-    if file_format == "tif" and any(name.startswith("exif-ifd") for name in fields):
-        said.append("TIFF is written without EXIF (profile and XMP are kept)")
-    if file_format != "jpg" and "iptc-data" in fields:
+    found, said = fields.found, []
+    if file_format == "tif" and not exif.maker_note_stays(found.exif):
+        said.append(MOVED)
+    if file_format == "jpg" and not exif_fits(found.exif):
+        said.append("jpg holds no EXIF of that size; it is not kept")
+    if file_format in ("webp", "avif") and found.resources:
         said.append(f"{file_format} is written without captions and keywords in IPTC form")
-    if file_format != "png" and any(name.startswith("png-comment") for name in fields):
+    if file_format != "png" and found.texts:
         said.append(f"{file_format} holds no PNG text; it is not kept")
-    if file_format == "jpg" and len(fields.get("xmp-data", (0, b""))[1]) > LARGEST_XMP:
-        said.append("jpg holds no XMP of that size; it is not kept")
-    if file_format in ("webp", "avif") and grey and "icc-profile-data" in fields:
+    if file_format not in ("png", "jpg") and found.comments:
+        said.append(f"{file_format} holds no comments; they are not kept")
+    if file_format != "tif" and found.georeference:
+        said.append(f"{file_format} holds no georeference; it is not kept (TIFF keeps it)")
+    if fields.colours_told and not (file_format == "png" and found.colours):
+        said.append(
+            f"tells its colours without a profile ({fields.colours_told}), which is not kept; they will look different"
+        )
+    if file_format in ("webp", "avif") and grey and fields.profile:
         said.append(f"{file_format} has no grey; the grey profile is not kept")
     return said
 
 
-def fitting(file_format: str, fields: Fields) -> Fields:
-    """``fields`` as ``file_format`` can hold them: without what ``losses`` names, captions wrapped for JPEG."""
-    fitted = dict(fields)
-    if "iptc-data" in fields:
-        kind, captions = fitted.pop("iptc-data")
-        if file_format == "jpg":
-            captions = bytes(captions)
-            if not captions.startswith(PHOTOSHOP):
-                padded = captions + b"\0" * (len(captions) % 2)
-                captions = PHOTOSHOP + IPTC_BLOCK + struct.pack(">I", len(captions)) + padded
-            fitted["iptc-data"] = (kind, captions)
-    if file_format == "jpg" and len(fields.get("xmp-data", (0, b""))[1]) > LARGEST_XMP:
-        del fitted["xmp-data"]
-    return fitted
+def exif_fits(block: bytes) -> bool:
+    """Whether a JPEG holds this block."""
+    return len(exif.PREFIX) + len(block) <= LARGEST_SEGMENT
 
 
-def _garbled_text(name: str, image: VipsImage) -> bool:
-    """libvips writes PNG text as Latin-1, so anything beyond ASCII would be changed."""
-    return name.startswith("png-comment") and not str(image.get(name)).isascii()
+def finished(fields: Metadata, width: int, height: int) -> Metadata:
+    """``fields`` for an upright result of this size."""
+    found, turned = fields.found, fields.orientation != 1
+    across, down = width / fields.width, height / fields.height
+    placed = georeference.scaled(found.georeference, found.order, across, down)
+    ready = replace(
+        found,
+        exif=exif.patched(found.exif, width, height),
+        xmp=xmp.corrected(found.xmp, width, height, across, turned) if found.xmp else b"",
+        resources=photoshop.current(found.resources, turned),
+        georeference={entry.tag: entry for entry in placed},
+    )
+    return replace(fields, found=ready)
 
 
 def tiff_tags(path: Path) -> dict[int, int]:
     """The tags of a TIFF's first directory, with their values where they are one short number; empty where it cannot
     be read."""
     try:
-        with open(path, "rb") as file:
-            head = file.read(16)
-            order = {b"II": "<", b"MM": ">"}[head[:2]]
-            big = struct.unpack(order + "H", head[2:4])[0] == 43
-            start = struct.unpack(order + ("Q" if big else "I"), head[8:16] if big else head[4:8])[0]
-            file.seek(start)
-            count = struct.unpack(order + ("Q" if big else "H"), file.read(8 if big else 2))[0]
-            size = 20 if big else 12
-            entries = file.read(size * min(count, 4096))
-        places = range(0, len(entries) - size + 1, size)
-        value = 12 if big else 8
-        return {
-            struct.unpack_from(order + "H", entries, i)[0]: struct.unpack_from(order + "H", entries, i + value)[0]
-            for i in places
-        }
-    except (OSError, KeyError, struct.error):
+        return tiff_metadata.numbers(path)
+    except OSError:
         return {}

@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 
 from acutance.errors import BadInput, OverLimit, UsageError
+from acutance.files import tiff
 from acutance.files.atomic import atomic_path
-from acutance.files.limits import MAX_MEGAPIXELS
+from acutance.files.limits import MAX_MEGAPIXELS, RAW_SUFFIXES
 
 try:
-    from acutance.files import vips
+    from acutance.files import vips, whole
 except ImportError:  # libvips is not installed
     vips = None  # type: ignore[assignment]
 
@@ -33,8 +34,8 @@ def read_rgb8(path: Path) -> np.ndarray:
 
     16-bit samples keep their upper eight bits. Where Pillow reads, CMYK is converted without a profile.
     """
-    if vips is not None and _vips_reads(path):
-        return vips.read_rgb8(path)
+    if vips is not None:
+        return whole.read_rgb8(path)
     from PIL import ImageOps  # type: ignore[import-not-found,unused-ignore]
 
     with _pillow(path) as picture:
@@ -53,8 +54,8 @@ def read_rgb8(path: Path) -> np.ndarray:
 
 def read_size(path: Path) -> tuple[int, int]:
     """``(width, height)`` of ``path`` when upright, from its header alone. Raises ``BadInput``."""
-    if vips is not None and _vips_reads(path):
-        width, height = vips.read_size(path)
+    if vips is not None:
+        width, height = whole.read_size(path)
     else:
         with _pillow(path) as picture:
             width, height = picture.size
@@ -67,8 +68,8 @@ def read_size(path: Path) -> tuple[int, int]:
 
 def is_grey(path: Path) -> bool:
     """Whether ``path`` holds grey samples, not RGB. Raises ``BadInput``."""
-    if vips is not None and _vips_reads(path):
-        return vips.is_grey(path)
+    if vips is not None:
+        return whole.is_grey(path)
     with _pillow(path) as picture:
         return picture.mode in ("1", "L", "LA", "I", "I;16", "F")
 
@@ -93,10 +94,6 @@ def write_png(path: Path, rgb: np.ndarray) -> None:
         temporary.write_bytes(data)
 
 
-def _vips_reads(path: Path) -> bool:
-    return path.suffix.lower() != ".bmp"
-
-
 @contextlib.contextmanager
 def _pillow(path: Path) -> Iterator[Any]:
     """Open ``path`` with Pillow; whatever it raises becomes ``BadInput``, except what the disk says."""
@@ -105,6 +102,9 @@ def _pillow(path: Path) -> Iterator[Any]:
     except ImportError:
         raise BadInput(f"{path}: reading it needs Pillow; install it with: pip install pillow") from None
 
+    found = tiff.read(path)
+    if path.suffix.lower() in RAW_SUFFIXES or (found and (found.raw or found.picture != found.directories[0])):
+        raise BadInput(f"{path}: is camera raw, or begins with a thumbnail; reading it needs pyvips")
     with open(path, "rb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

@@ -11,33 +11,77 @@ import pyvips
 from acutance.files.vips import VipsImage
 
 DEPTHS = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32}
-WIDE = {"short": ("signed 16-bit", 32767), "int": ("signed 32-bit", 2**31 - 1), "uint": ("32-bit", 2**32 - 1)}
+SIGNED = {"char": 7, "short": 15}  # bits beside the sign
+WIDE = {"char": "signed 8-bit", "short": "signed 16-bit", "int": "signed 32-bit", "uint": "32-bit"}
 FOREIGN = ("cmyk", "lab", "labs", "labq", "xyz", "lch")
 BLEED_SIGMA = 4.0  # pixels that colour creeps under transparent ones
+NOTES = "acutance-notes"  # a field of pictures that another library read: what to say of them
+DATA_BAND = "acutance-data-band"  # set where the band after the colours is not opacity
+Span = tuple[int, int]  # samples that become black and white
 
 
-def standard(image: VipsImage, orientation: int) -> VipsImage:
-    """``image`` upright, in standard bands and depth, with colour under its transparent pixels."""
-    image = _fitting(_upright(image, orientation))
-    return bled(image) if _has_opacity(image) else image
+def standard(image: VipsImage, orientation: int, levels: Span | None = None) -> VipsImage:
+    """``image`` upright, in standard bands and depth, with colour under its transparent pixels.
+
+    ``levels``: of samples of unusual widths, see ``measured``."""
+    image = fitted(image, orientation, levels)
+    return bled(image) if has_opacity(image) else image
 
 
-def notes(image: VipsImage) -> list[str]:
+def fitted(image: VipsImage, orientation: int, levels: Span | None = None) -> VipsImage:
+    """As ``standard``, but transparent pixels keep the colours they have."""
+    return _fitting(_upright(image if levels is None else _levelled(image, levels), orientation))
+
+
+def span(bits: int, least: int, most: int) -> Span:
+    """Which samples become black and white, of integers from ``least`` to ``most``.
+
+    ``bits``: of a signed type, beside the sign. 0 for wide types, of which files rarely use all: the next power of two.
+    Zero is black unless samples are negative; then it is grey.
+
+    >>> span(7, -128, 127), span(7, 0, 99), span(0, 0, 60_000)
+    ((-128, 127), (0, 127), (0, 65535))
+    """
+    bits = bits or max(most, -least - 1, 1).bit_length()
+    return -(1 << bits) if least < 0 else 0, (1 << bits) - 1
+
+
+def measured(image: VipsImage) -> Span | None:
+    """The levels of a picture whose samples are integers of unusual width, by a pass over it; ``None`` for others."""
+    if image.format not in WIDE or image.interpretation in FOREIGN[1:]:
+        return None
+    least, most = image.stats().numpy()[0, :2]
+    return span(SIGNED.get(image.format, 0), int(least), int(most))
+
+
+def notes(image: VipsImage, levels: Span | None = None) -> list[str]:
     """What ``standard`` changes of ``image`` that the user should know."""
-    said = []
+    said = image.get(NOTES).splitlines() if image.get_typeof(NOTES) else []
     if image.interpretation in FOREIGN:
         depth = "" if image.format == "uchar" else " of 16 bits"
         said.append(f"is {image.interpretation.upper()}; the result is sRGB{depth}")
-    elif image.format in WIDE:
-        said.append(f"has {WIDE[image.format][0]} samples; the result has 16 bits")
+    elif levels is not None:
+        bits = 8 if image.format == "char" else 16
+        said.append(
+            f"has {WIDE[image.format]} samples, {levels[0]} black and {levels[1]} white; the result has {bits} bits"
+        )
     if image.bands > 4 and image.interpretation not in FOREIGN:
         said.append(f"has {image.bands} bands; the first three are used")
     return said
 
 
-def _has_opacity(image: VipsImage) -> bool:
-    """As everywhere here: the second band of two, the fourth of four, whatever the file calls them."""
-    return image.bands in (2, 4)
+def has_opacity(image: VipsImage) -> bool:
+    """As everywhere here: the second band of two, the fourth of four, unless the file says that it is other data."""
+    return image.bands in (2, 4) and not image.get_typeof(DATA_BAND)
+
+
+def called_data(image: VipsImage, data: bool) -> VipsImage:
+    """``image``, whose band after the colours is ``data`` rather than opacity."""
+    if not data:
+        return image
+    image = image.copy()
+    image.set_type(pyvips.GValue.gint_type, DATA_BAND, 1)
+    return image
 
 
 def _upright(image: VipsImage, orientation: int) -> VipsImage:
@@ -48,20 +92,34 @@ def _upright(image: VipsImage, orientation: int) -> VipsImage:
     return image.fliphor() if orientation in (2, 4, 5, 7) else image
 
 
+def _levelled(image: VipsImage, levels: Span) -> VipsImage:
+    """Integers of unusual width as 8 or 16 bits, from black to white."""
+    depth, peak = ("uchar", 255) if image.format == "char" else ("ushort", 65535)
+    scale = peak / (levels[1] - levels[0])
+    fitted = image.cast("double").linear(scale, -levels[0] * scale).rint().cast(depth)
+    if image.interpretation == "cmyk":
+        return fitted
+    grey, colour = ("b-w", "srgb") if depth == "uchar" else ("grey16", "rgb16")
+    return fitted.copy(interpretation=grey if image.bands <= 2 else colour)
+
+
 def _fitting(image: VipsImage) -> VipsImage:
-    """Grey or RGB, with or without alpha, of 8 bits, 16 bits or float."""
+    """Grey or RGB, with or without one band more, of 8 bits, 16 bits or float."""
     deep = image.format != "uchar"
     if image.interpretation == "cmyk":
-        depth = 16 if deep else 8
-        image = image.icc_transform("srgb", embedded=True, input_profile="cmyk", intent="relative", depth=depth)
+        image = from_cmyk(image, 16 if deep else 8)
     elif image.interpretation in FOREIGN:
         image = image.colourspace("rgb16" if deep else "srgb")
-    if image.format in WIDE:
-        image = (image / WIDE[image.format][1] * 65535).rint().cast("ushort")
-        image = image.copy(interpretation="grey16" if image.bands <= 2 else "rgb16")
-    elif image.format not in DEPTHS:
+    if image.format not in DEPTHS:
         image = image.cast("float" if image.format == "double" else "uchar")
     return image[:3] if image.bands > 4 else image
+
+
+def from_cmyk(image: VipsImage, depth: int) -> VipsImage:
+    """Inks as sRGB of ``depth`` bits, by the profile they come with; the darkest ink becomes black."""
+    return image.icc_transform(
+        "srgb", embedded=True, input_profile="cmyk", intent="relative", depth=depth, black_point_compensation=True
+    )
 
 
 def bled_array(pixels: np.ndarray) -> np.ndarray:
@@ -82,7 +140,7 @@ def bled(image: VipsImage) -> VipsImage:
 
 def reduced(image: VipsImage, width: int, height: int) -> VipsImage:
     """Antialiased reduction to exactly ``width`` x ``height`` (Lanczos, three lobes)."""
-    depth, alpha = image.format, _has_opacity(image)
+    depth, alpha = image.format, has_opacity(image)
     peak = {"uchar": 255, "ushort": 65535}.get(depth, 1)
     if alpha:
         image = image.premultiply(max_alpha=peak)

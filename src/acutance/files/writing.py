@@ -13,13 +13,16 @@ from typing import Any
 import numpy as np
 import pyvips
 
-from acutance.errors import DiskFull, ResourceError
-from acutance.files import limits, metadata
+from acutance.errors import BadInput, DiskFull, ResourceError
+from acutance.files import embedding, limits, metadata
 from acutance.files.atomic import atomic_path
-from acutance.files.standard import reduced
+from acutance.files.memory import TOO_LITTLE, out_of_memory
+from acutance.files.standard import called_data, reduced
 from acutance.files.strips import StripSource
+from acutance.files.tiff import call_extra_band_data
 from acutance.files.vips import VipsImage, reason
 
+DATA_BAND = ("tif", "raw")  # formats that hold one
 EIGHT_BIT = ("jpg", "webp", "avif")
 Write = Callable[[np.ndarray], None]
 
@@ -28,10 +31,11 @@ Write = Callable[[np.ndarray], None]
 class Target:
     """What to write: the strips' own size and type, the size wanted in the end, and how to encode.
 
-    ``peak``: the value of white. ``file_format`` "raw" is an unpacked scratch file, written in place.
+    ``peak``: the value of white. ``data_band``: the last of two or four bands is not opacity.
+    ``file_format`` "raw" is an unpacked scratch file, written in place.
 
-    ``quality`` 1..100 for jpg, webp and avif (100 is lossless for webp). ``fields``: metadata by name,
-    each with its libvips type.
+    ``quality`` 1..100 for jpg, webp and avif (100 is lossless for webp). ``fields``: metadata of the picture that
+    was read.
     """
 
     path: Path
@@ -44,10 +48,18 @@ class Target:
     final_width: int
     final_height: int
     quality: int
-    fields: dict[str, tuple[Any, Any]]
+    fields: metadata.Metadata
+    data_band: bool = False
+
+    @property
+    def opacity(self) -> bool:
+        """Whether the last band is opacity."""
+        return self.bands in (2, 4) and not self.data_band
 
 
-def losses(file_format: str, bands: int, depth: np.dtype, fields: metadata.Fields, peak: float = 1.0) -> list[str]:
+def losses(
+    file_format: str, bands: int, depth: np.dtype, fields: metadata.Metadata, peak: float = 1.0, data_band: bool = False
+) -> list[str]:
     """What ``file_format`` cannot hold of such a picture, in words; ``peak``: the value of its white."""
     notes = metadata.losses(file_format, bands <= 2, fields)
     if file_format in EIGHT_BIT and depth != np.uint8:
@@ -56,7 +68,9 @@ def losses(file_format: str, bands: int, depth: np.dtype, fields: metadata.Field
         notes.append("png holds no floating point; written with 16 bits (a result named .tif keeps it)")
     if depth == np.float32 and peak > 1 and file_format != "tif":
         notes.append(f"{peak:.3g}, its brightest sample, is written as white, everything {1 / peak:.0%} as bright")
-    if file_format == "jpg" and bands in (2, 4):
+    if data_band and file_format not in DATA_BAND:
+        notes.append(f"{file_format} holds no band beside colours and transparency; it is not kept (a .tif keeps it)")
+    elif file_format == "jpg" and bands in (2, 4):
         notes.append("jpg holds no transparency; laid on white")
     return notes
 
@@ -79,8 +93,14 @@ def picture_writer(target: Target, on_complete: Callable[[int], None] | None = N
         def save() -> None:
             try:
                 with file:
+                    fields = metadata.finished(target.fields, target.final_width, target.final_height)
+                    before = embedding.ahead(target.file_format, fields)
+                    file.seek(len(before))
                     out = pyvips.Target.new_to_descriptor(file.fileno())
-                    _save(_encoded(source.image(), target), out, target)
+                    _save(_encoded(source.image(), target, fields), out, target, fields)
+                    embedding.put(file, target.file_format, before, fields)
+                if target.data_band and target.file_format in DATA_BAND:
+                    call_extra_band_data(temporary)
                 done.set()
             except Exception as error:
                 failure.append(error.with_traceback(None))  # the traceback would keep the file open
@@ -90,6 +110,8 @@ def picture_writer(target: Target, on_complete: Callable[[int], None] | None = N
         finished = False
 
         def write(strip: np.ndarray) -> None:
+            if strip.dtype.kind == "f" and not np.isfinite(strip).all():
+                raise BadInput(f"{target.path}: samples became NaN or infinite; bring those of the picture nearer to 1")
             if not source.put(strip, saver.is_alive):
                 raise _failed(target.path, failure)
 
@@ -105,29 +127,37 @@ def picture_writer(target: Target, on_complete: Callable[[int], None] | None = N
 
 def _failed(path: Path, failure: list[Exception]) -> ResourceError:
     text = reason(failure[0]) if failure else "the encoder stopped"
+    if failure and (isinstance(failure[0], MemoryError) or out_of_memory(f"{failure[0]} {text}")):
+        return ResourceError(f"{path}: {TOO_LITTLE}")
     if shutil.disk_usage(path.parent).free < limits.FULL:
         return DiskFull(f"{path}: the disk is full ({text}); free some space and run the same command again")
     return ResourceError(f"{path}: cannot be written ({text}); try another --format or folder")
 
 
-def _encoded(image: VipsImage, target: Target) -> VipsImage:
+def _encoded(image: VipsImage, target: Target, fields: metadata.Metadata) -> VipsImage:
     """The strips' image with final size, the depth the format holds, and the metadata."""
+    image = called_data(image, target.data_band)
+    if target.data_band and target.file_format not in DATA_BAND:
+        image = image[: image.bands - 1]
     if (target.final_width, target.final_height) != (image.width, image.height):
         image = reduced(image, target.final_width, target.final_height)
     image = _fitting_depth(image, target)
-    if target.file_format == "jpg" and image.hasalpha():
+    if target.file_format == "jpg" and target.opacity:
         image = image.flatten(background=255)
-    image = image.copy(xres=target.fields.get("xres", (0, 1.0))[1], yres=target.fields.get("yres", (0, 1.0))[1])
-    for name, (kind, value) in metadata.fitting(target.file_format, target.fields).items():
-        if name not in ("xres", "yres"):
-            image.set_type(kind, name, value)
+    image = image.copy(xres=fields.resolution[0], yres=fields.resolution[1])
+    if fields.resolution_unit:
+        image.set_type(pyvips.GValue.gstr_type, "resolution-unit", fields.resolution_unit)
+    blobs = {"icc-profile-data": fields.profile, "xmp-data": fields.found.xmp if target.file_format == "avif" else b""}
+    for name, blob in blobs.items():
+        if blob:
+            image.set_type(pyvips.GValue.blob_type, name, blob)
     return image
 
 
 def _fitting_depth(image: VipsImage, target: Target) -> VipsImage:
     grey = image.bands <= 2
     whites = [target.peak] * image.bands
-    if image.format == "float" and image.hasalpha():
+    if image.format == "float" and target.opacity:
         whites[-1] = 1.0  # opaque, however bright the colours are
     if target.file_format in EIGHT_BIT and image.format != "uchar":
         return (
@@ -148,19 +178,21 @@ def _fitting_depth(image: VipsImage, target: Target) -> VipsImage:
     return image
 
 
-def _save(image: VipsImage, out: Any, target: Target) -> None:
-    quality = target.quality
+def _save(image: VipsImage, out: Any, target: Target, fields: metadata.Metadata) -> None:
+    quality, keep = target.quality, embedding.kept_by_libvips(target.file_format, fields)
     if target.file_format == "jpg":
-        image.jpegsave_target(out, Q=quality)
+        image.jpegsave_target(out, Q=quality, keep=keep)
     elif target.file_format == "png":
-        image.pngsave_target(out, compression=2, filter="up")  # far smaller files than level 1, little slower
+        image.pngsave_target(
+            out, compression=2, keep=keep, filter="up"
+        )  # far smaller files than level 1, little slower
     elif target.file_format == "webp":
-        image.webpsave_target(out, Q=quality, lossless=quality == 100, effort=2)
+        image.webpsave_target(out, Q=quality, keep=keep, lossless=quality == 100, effort=2)
     elif target.file_format == "avif":
-        image.heifsave_target(out, compression="av1", Q=quality, effort=2, bitdepth=8)
+        image.heifsave_target(out, compression="av1", keep=keep, Q=quality, effort=2, bitdepth=8)
     elif target.file_format == "raw":
         image.tiffsave_target(out, bigtiff=True, keep="none")
     else:
         size = image.width * image.height * image.bands * (1 if image.format == "uchar" else 4)
         predictor = "float" if image.format == "float" else "horizontal"
-        image.tiffsave_target(out, compression="deflate", level=1, predictor=predictor, bigtiff=size > 2**31)
+        image.tiffsave_target(out, compression="deflate", keep=keep, level=1, predictor=predictor, bigtiff=size > 2**31)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,13 +13,15 @@ from typing import Any
 from acutance.errors import AcutanceError, BadModel, DiskFull, Interrupted, ResourceError, UsageError
 from acutance.files import limits
 from acutance.files.atomic import resource_error
+from acutance.files.memory import TOO_LITTLE, out_of_memory
 from acutance.models.model import Model
 from acutance.pipelines.journal import Journal
 from acutance.pipelines.settings import Settings
 from acutance.pipelines.upscale import Event, Upscaler
 
 Unopened = tuple[Path, AcutanceError]  # an input and why nothing comes of it
-READABLE = {*limits.SUFFIX_FORMATS, ".gif", ".heic", ".heif"}
+READABLE = {*limits.SUFFIX_FORMATS, ".gif", ".heic", ".heif", ".apng"}  # besides what other libraries read
+NAMED = 10  # clashes that are named at most
 
 
 @dataclass(frozen=True)
@@ -27,34 +30,42 @@ class Job:
 
     source: Path
     target: Path
+    note: str = ""  # on its name
 
 
 @dataclass
 class LeftAlone:
-    """What was passed over: files that are no pictures, results of pictures of the same batch, subfolders, and links to
-    folders, which are never followed."""
+    """What was passed over: files that are no pictures, or that only the extras ``needed`` could read, results of
+    pictures of the same batch, subfolders, and links to folders, which are never followed."""
 
-    files: int = 0
+    others: list[Path] = field(default_factory=list)
+    needed: set[str] = field(default_factory=set)
     results: int = 0
     folders: int = 0
     links: int = 0
 
+    @property
+    def files(self) -> int:
+        """How many files."""
+        return len(self.others)
+
 
 @dataclass
 class Summary:
-    """What a batch came to. ``failed``: the exit codes of the failures, in order; ``broken_off``: the
-    code of a failure that would have met every other picture too."""
+    """What a batch came to. ``failed``: the exit codes of the failures, in order; ``damaged``: pictures made of
+    what could be read; ``broken_off``: the code of a failure that would have met every other picture too."""
 
     done: int = 0
     kept: int = 0
     failed: list[int] = field(default_factory=list)
+    damaged: int = 0
     broken_off: int = 0
 
     @property
     def exit_code(self) -> int:
-        """0 all done; the failure's own code for a single picture or a batch broken off; else 1."""
+        """0 all done of whole inputs; the failure's own code for a single picture or a batch broken off; else 1."""
         if self.broken_off or not self.failed:
-            return self.broken_off
+            return self.broken_off or int(self.damaged > 0)
         alone = len(self.failed) == 1 and self.done + self.kept == 0
         return self.failed[0] if alone else 1
 
@@ -65,8 +76,9 @@ def plan_jobs(
     """The jobs of a command, what of its folders is left alone, and what cannot be opened.
 
     A file goes to ``NAME_x4.EXT`` (painted: ``NAME_MODEL.EXT``) beside it, or to ``output`` (a file name, or
-    a folder where it keeps its name). A folder's tree is mirrored in ``output`` or in ``FOLDER_x4``. Raises
-    ``UsageError`` for a single input that does not exist and for two inputs that would become one file.
+    a folder where it keeps its name). A folder's tree is mirrored in ``output`` or in ``FOLDER_x4``. Where two would
+    become one file, as ``a.gif`` and ``a.png`` would, one is named ``a_gif.png``. Raises ``UsageError`` for a single
+    input that does not exist, and for inputs that would become one file nevertheless.
     """
     ending = f"_{model.name}" if settings.verb == "stylize" else label(settings, model.geometry.scale)
     jobs: list[Job] = []
@@ -96,6 +108,7 @@ def plan_jobs(
             jobs.append(Job(given, output / name if output else beside))
     jobs, planned = _without_results(jobs), len(jobs)
     left.results = planned - len(jobs)
+    jobs = _apart(jobs)
     _refuse_clashes(jobs, settings.overwrite)
     return jobs, left, unopened
 
@@ -143,8 +156,10 @@ def _suffix(source: Path, settings: Settings) -> str:
 
 
 def _pictures(folder: Path, recursive: bool, apart_from: Path, left: LeftAlone, unopened: list[Unopened]) -> list[Path]:
-    """Pictures below ``folder``, sorted; others are counted, hidden ones passed over."""
+    """Pictures below ``folder``, sorted; others are noted, hidden ones passed over."""
     files: list[Path] = []
+    able, unable = limits.suffixes_on_request()
+    readable = READABLE | able
 
     def unlisted(error: OSError) -> None:
         text = f"{error.filename}: cannot be listed ({error.strerror}); give yourself permission"
@@ -160,23 +175,45 @@ def _pictures(folder: Path, recursive: bool, apart_from: Path, left: LeftAlone, 
         found = [here / n for n in sorted(names) if not n.startswith(".")]
         files += [path for path in found if path.is_file()]
         unopened += [
-            (path, problem) for path in found if path.suffix.lower() in READABLE and (problem := _problem(path))
+            (path, problem) for path in found if path.suffix.lower() in readable and (problem := _problem(path))
         ]
-    pictures = [p for p in files if p.suffix.lower() in READABLE]
-    left.files += len(files) - len(pictures)
-    return pictures
+    left.others += [p for p in files if p.suffix.lower() not in readable]
+    left.needed |= {unable[p.suffix.lower()] for p in left.others if p.suffix.lower() in unable}
+    return [p for p in files if p.suffix.lower() in readable]
+
+
+def _key(path: Path) -> str:
+    """What decides whether two names are one file here."""
+    return str(path).casefold() if sys.platform in ("darwin", "win32") else str(path)
+
+
+def _apart(jobs: list[Job]) -> list[Job]:
+    """Where several pictures of a name would become one file, those of other suffixes get theirs into their names."""
+    wanted = Counter(_key(job.target) for job in jobs)
+
+    def named(job: Job) -> Job:
+        suffix = job.source.suffix
+        if wanted[_key(job.target)] == 1 or suffix == job.target.suffix:
+            return job
+        target = job.target.with_name(f"{job.target.stem}_{suffix[1:]}{job.target.suffix}")
+        return Job(job.source, target, f"is named {target.name}, for another picture becomes {job.target.name}")
+
+    return [named(job) for job in jobs]
 
 
 def _refuse_clashes(jobs: list[Job], overwrite: bool) -> None:
+    """Raise ``UsageError`` that names what would become one file, or would replace another input."""
     taken: dict[str, Path] = {}
+    clashes: list[str] = []
     sources = {job.source.resolve() for job in jobs}
     for job in jobs:
         if overwrite and job.target.resolve() in sources - {job.source.resolve()}:
             raise UsageError(f"{job.target}: is itself to be enlarged; leave out --overwrite, or name a folder with -o")
-        key = str(job.target).casefold() if sys.platform in ("darwin", "win32") else str(job.target)
-        if key in taken:
-            raise UsageError(f"{taken[key]} and {job.source} would both become {job.target}; rename one")
-        taken[key] = job.source
+        if (first := taken.setdefault(_key(job.target), job.source)) is not job.source:
+            clashes.append(f"{first} and {job.source} would both become {job.target}")
+    if clashes:
+        more = f"; and {len(clashes) - NAMED} more" if len(clashes) > NAMED else ""
+        raise UsageError(f"{'; '.join(clashes[:NAMED])}{more}; rename them, or give them apart")
 
 
 def run_jobs(
@@ -210,9 +247,6 @@ def run_jobs(
         except Interrupted as error:
             made = summary.done + summary.kept
             raise Interrupted(f"stopped; {made} of {len(jobs)} done; run the same command again to continue") from error
-        except MemoryError:
-            failure: AcutanceError = ResourceError(f"{job.source}: not enough memory; try a smaller --tile")
-            _report(summary, job, failure, forward)
         except AcutanceError as error:
             _report(summary, job, error, forward)
             if isinstance(error, DiskFull | BadModel):
@@ -221,6 +255,10 @@ def run_jobs(
         except OSError as error:
             _report(summary, job, resource_error(error, Path(os.fsdecode(error.filename or job.target))), forward)
         except Exception as error:
+            if isinstance(error, MemoryError) or out_of_memory(str(error)):
+                upscaler.forget()
+                _report(summary, job, ResourceError(f"{job.source}: {TOO_LITTLE}"), forward)
+                continue
             if debug:
                 raise
             text = f"{job.source}: internal error ({type(error).__name__}: {error}); a bug of ours, see --debug"
@@ -228,6 +266,8 @@ def run_jobs(
         else:
             status = facts.pop("status")
             setattr(summary, status, getattr(summary, status) + 1)
+            summary.damaged += bool(facts["damage"])
+            facts["notes"] = [*([job.note] if job.note else []), *facts.get("notes", [])]
             forward({"event": status, **facts})
     return summary
 

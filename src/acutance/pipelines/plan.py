@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-VERSION = 3  # raised whenever the same plan would give other bytes
+VERSION = 4  # raised whenever the same plan would give other bytes
 FILM_VERSION = 4  # likewise for films
 
 

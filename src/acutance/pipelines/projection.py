@@ -46,6 +46,6 @@ def _to_depth(samples: np.ndarray, layout: Layout) -> np.ndarray:
     """Rounded and clamped to an integer depth; of floating point only opacity is clamped."""
     if layout.depth != np.float32:
         return np.clip(np.rint(samples), 0, layout.peak).astype(layout.depth)
-    if layout.bands in (2, 4):
+    if layout.opacity:
         samples[:, :, -1] = samples[:, :, -1].clip(0, 1)
     return samples

@@ -10,6 +10,7 @@ import numpy as np
 
 from acutance.engines import Engine
 from acutance.errors import Interrupted
+from acutance.files.spill import Room
 from acutance.imaging.ground import on_ground
 from acutance.imaging.tiling import Grid
 from acutance.pipelines.assemble import Assembler
@@ -24,7 +25,7 @@ def peak_of(depth: np.dtype, highest: float = 1.0) -> float:
 
 @dataclass(frozen=True)
 class Layout:
-    """A picture's samples: ``bands`` 1 to 4 (even: the last is opacity) of ``depth``.
+    """A picture's samples: ``bands`` 1 to 4 (even: the last is opacity, or a ``data_band``) of ``depth``.
 
     ``peak``: the value of white; integers have their type's, floating point 1 unless it goes beyond.
     """
@@ -32,6 +33,12 @@ class Layout:
     bands: int
     depth: np.dtype
     peak: float
+    data_band: bool = False
+
+    @property
+    def opacity(self) -> bool:
+        """Whether the last band is opacity."""
+        return self.bands in (2, 4) and not self.data_band
 
     @property
     def deep(self) -> bool:
@@ -69,6 +76,7 @@ def upscale_strips(
     engine: Engine,
     *,
     ground: int = 0,
+    room: Room = np.empty,
     on_tile: Callable[[int], None] = lambda done: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[np.ndarray]:
@@ -76,7 +84,7 @@ def upscale_strips(
 
     Every tile's colour goes through the network as RGB (grey as three equal bands); opacity goes
     through it as grey, unless it is the same all over the tile. ``ground``: levels of grain added to
-    the colour first, see ``imaging.ground``.
+    the colour first, see ``imaging.ground``. ``room`` makes the arrays for strips.
     """
     plans: deque[tuple[bool, np.ndarray | None]] = deque()
 
@@ -88,7 +96,7 @@ def upscale_strips(
                 if cancelled():
                     raise Interrupted("stopped")
                 tile = strip[:, column.start : column.stop]
-                opacity = tile[:, :, -1:] if layout.bands in (2, 4) else None
+                opacity = tile[:, :, -1:] if layout.bands in (2, 4) else None  # or data: on a path of its own as well
                 colour = tile[:, :, :-1] if opacity is not None else tile
                 constant = opacity is not None and bool((opacity == opacity[0, 0]).all())
                 plans.append((constant, opacity))
@@ -99,8 +107,8 @@ def upscale_strips(
                     yield to_network(opacity, opaque)
 
     # opacity is 1 at most, however bright the colours are
-    opaque = replace(layout, peak=1.0) if layout.depth == np.float32 else layout
-    assembler = Assembler(grid, scale, layout.bands, layout.depth)
+    opaque = replace(layout, peak=1.0) if layout.depth == np.float32 and layout.opacity else layout
+    assembler = Assembler(grid, scale, layout.bands, layout.depth, room)
     results = engine.stream(network_tiles())
     for done in range(1, len(grid) + 1):
         first = next(results)
@@ -112,14 +120,14 @@ def upscale_strips(
             alpha = (
                 np.full(shape, opacity[0, 0], layout.depth)
                 if constant
-                else from_network(next(results), opaque, grey=True, bounded=True)
+                else from_network(next(results), opaque, grey=True, bounded=layout.opacity)
             )
             tile = np.concatenate([tile, alpha], axis=2)
         plans.popleft()
         strip = assembler.add(tile)
         on_tile(done)
         if strip is not None and len(strip):
-            yield strip
+            yield from assembler.parts(strip)
         del strip
 
 

@@ -16,10 +16,13 @@ import numpy as np
 
 from acutance import engines
 from acutance.engines import Engine
-from acutance.errors import UsageError
+from acutance.errors import BadInput, UsageError
 from acutance.files import images, limits, standard, writing
 from acutance.files.atomic import resource_error, sweep, temporary_beside
-from acutance.files.vips import watching_for_damage
+from acutance.files.memory import PICTURE, TILE_PIXEL, require
+from acutance.files.metadata import Metadata
+from acutance.files.spill import room_in
+from acutance.files.vips import few_lines
 from acutance.imaging.tiling import Grid
 from acutance.models.model import Model
 from acutance.pipelines.journal import TAKEN, Journal
@@ -59,6 +62,11 @@ class Upscaler:
     def settle(self, depth: np.dtype) -> tuple[str, str]:
         """The engine and precision for pictures of this depth."""
         return engines.choose(self.model, self.settings.engine, self.settings.precision, deep=depth != np.uint8)
+
+    def forget(self) -> None:
+        """Let go of the engine, and of its memory."""
+        with self._lock:
+            self._engine = None
 
     def engine(self, grid: Grid, depth: np.dtype) -> Engine:
         """An engine for the tiles of ``grid``."""
@@ -113,8 +121,9 @@ class Upscaler:
     ) -> dict[str, Any]:
         """Enlarge one picture file into ``target``; returns what was done.
 
-        The result's key ``status`` is "done", or "kept" when the journal says that this very plan
-        made the file that is there. Raises an ``AcutanceError`` and leaves no file otherwise.
+        The result's key ``status`` is "done", or "kept" when the journal says that this very plan made the file that is
+        there; ``damage`` says what is wrong with the input, if anything. Raises an ``AcutanceError`` and leaves no file
+        otherwise.
         """
         if WORKED - {os.getpid()}:
             raise UsageError('this process was forked from one that worked on pictures; start it with "spawn"')
@@ -125,7 +134,7 @@ class Upscaler:
         sweep(target)
         limit, shrink = self.settings.max_megapixels, self.settings.shrink
         opened = images.open_picture(source, scratch=target, max_megapixels=limit, shrink=shrink)
-        with watching_for_damage() as damage, opened as picture:
+        with opened as picture:
             plan, size, grids = self._plan(picture, source, file_format)
             (unit,) = units(plan)
             facts: dict[str, Any] = {
@@ -133,34 +142,40 @@ class Upscaler:
                 "plan": plan.sha256, "model": self.model.name, "engine": plan.engine, "precision": plan.precision,
             }  # fmt: skip
             if self._kept(target, journal, unit):
-                return {"status": "kept", **facts}
+                return {"status": "kept", "damage": journal.facts(target).get("damage", ""), **facts}
+            require(PICTURE + picture.held + TILE_PIXEL * max(math.prod(grid.tile) for grid in grids))
             journal.check_writable()
             limits.check_output_size(target, plan.file_format, *size)
-            peak = peak_of(np.dtype(picture.depth), picture.highest())
+            depth = np.dtype(picture.depth)
+            peak = peak_of(depth, picture.highest())
             notes = [
                 *picture.notes,
                 *self._interpolated(grids[-1], size),
-                *writing.losses(plan.file_format, picture.bands, np.dtype(picture.depth), picture.fields, peak),
+                *writing.losses(plan.file_format, picture.bands, depth, picture.fields, peak, picture.data_band),
             ]
             beside = {"source": source.name} if source.parent.resolve() == target.parent.resolve() else {}
 
             def commit(size: int) -> None:
                 self._kept(target, journal, unit)  # what came to lie there since the start is not replaced unasked
-                journal.commit(target.name, unit, size, **beside)
+                picture.close()  # only then its decoder has said all
+                damaged = {"damage": picture.damage} if picture.damage else {}
+                journal.commit(target.name, unit, size, **beside, **damaged)
 
             try:
                 on_tile = _reporter(on_event, source, grids)
                 found = self._run(picture, peak, target, plan, grids, on_tile, cancelled, commit)
             except BrokenPipeError:  # of the one who reads the events
                 raise
+            except engines.Unworkable as error:
+                raise BadInput(f"{source}: {error}") from error
             except OSError as error:
                 raise resource_error(error, target) from error
             notes += self._redone()
-        if damage:  # told as the decoder is closed
-            notes.append(f"its decoder calls it damaged ({damage[-1]}); look whether parts of it are wrong")
+        if picture.damage:
+            notes.append(f"its decoder calls it damaged ({picture.damage}); look whether parts of it are wrong")
         facts |= {} if found is None else {"seams": round(found, 4)}
         seconds = round(time.perf_counter() - begin, 3)
-        return {"status": "done", **facts, "seconds": seconds, "notes": notes}
+        return {"status": "done", "damage": picture.damage, **facts, "seconds": seconds, "notes": notes}
 
     def _kept(self, target: Path, journal: Journal, unit: str) -> bool:
         """Whether this very plan made what is there. Raises ``UsageError`` for what may not be replaced."""
@@ -181,6 +196,7 @@ class Upscaler:
         pixel_bytes = picture.bands * np.dtype(picture.depth).itemsize
         for _ in range(passes_needed(width, height, size, scale)):
             grids.append(tile_grid(width, height, self.model, settings.tile, pixel_bytes))
+            limits.check_rows(source, grids[-1].tile[0] * grids[-1].padded_width * pixel_bytes)
             width, height = width * scale, height * scale
         engine, precision = self.settle(np.dtype(picture.depth))
         quality = settings.quality if file_format in writing.EIGHT_BIT else 0  # of the others it decides nothing
@@ -211,7 +227,7 @@ class Upscaler:
                 last = number + 1 == len(grids)
                 width, height = grid.width * scale, grid.height * scale
                 depth = np.dtype(picture.depth)
-                layout = Layout(picture.bands, depth, peak)
+                layout = Layout(picture.bands, depth, peak, picture.data_band)
                 out = target if last else temporary_beside(target.with_suffix(".tif"))
                 if not last:
                     limits.check_room(target.parent, width * height * layout.bands * depth.itemsize, "a pass")
@@ -220,12 +236,13 @@ class Upscaler:
                     path=out, file_format=plan.file_format if last else "raw", width=width, height=height,
                     bands=layout.bands, depth=depth, peak=peak, final_width=plan.size[0] if last else width,
                     final_height=plan.size[1] if last else height, quality=plan.quality,
-                    fields=picture.fields if last else {},
+                    fields=picture.fields if last else Metadata(), data_band=picture.data_band,
                 )  # fmt: skip
                 engine = self.engine(grid, depth)
-                with writing.picture_writer(destination, commit if last else None) as write:
+                few = few_lines(max(width, plan.size[0]) * picture.bands * depth.itemsize)
+                with few, writing.picture_writer(destination, commit if last else None) as write:
                     made = self._made(
-                        picture.rows, layout, grid, engine,
+                        picture.rows, layout, grid, engine, room=room_in(target.parent),
                         on_tile=lambda done, number=number: on_tile(number, done), cancelled=cancelled,
                     )  # fmt: skip
                     for strip in made:

@@ -10,23 +10,23 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from acutance.errors import BadInput, Interrupted, UsageError
+from acutance.errors import BadInput, Interrupted, ResourceError, UsageError
 from acutance.files.atomic import atomic_path
-from acutance.files.limits import check_room
+from acutance.files.limits import SUFFIX_FORMATS, UNREAD_SUFFIXES, check_room
 from acutance.files.pixels import read_rgb8, read_size
 from acutance.training.pairs import Pairs, match
 from acutance.training.shards import Shards
 
 FORMAT = 1
 CELL = 32
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".avif", ".bmp"}
+SUFFIXES = {*SUFFIX_FORMATS, ".bmp"}
 FLAT = 0.2  # mean neighbour difference, in grey levels, below which a picture counts as blank
 Events = Callable[[dict[str, Any]], None]
 Piece = tuple[str, np.ndarray, np.ndarray | None]  # name, pixels, those of its partner
@@ -114,14 +114,14 @@ def starts(length: int, crop: int, step: int) -> list[int]:
     return regular if regular[-1] == length - crop else [*regular, length - crop]
 
 
-def find_pictures(sources: Iterable[Path]) -> list[Path]:
-    """Every picture file below ``sources``, sorted; a source that does not exist is an error."""
+def find_pictures(sources: Iterable[Path], suffixes: Collection[str] = SUFFIXES) -> list[Path]:
+    """Every file below ``sources`` with one of ``suffixes``, sorted; a source that does not exist is an error."""
     found: set[Path] = set()
     for source in sources:
         if source.is_file():
             found.add(source)
         elif source.is_dir():
-            found.update(p for p in source.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+            found.update(p for p in source.rglob("*") if p.suffix.lower() in suffixes and p.is_file())
         else:
             raise UsageError(f"{source}: no such file or folder")
     return sorted(found)
@@ -151,6 +151,7 @@ def prepare(
                       skip_unpaired=skip_unpaired)  # fmt: skip
     if (destination / "manifest.json").exists():
         raise UsageError(f"{destination}: already holds a dataset; remove it or choose another folder")
+    sources = list(sources)
     paths = find_pictures(sources)
     low = [] if options.lr is None else find_pictures([options.lr])
     if paths and not (paths := sorted(set(paths) - set(low))):
@@ -158,6 +159,8 @@ def prepare(
     if not paths:
         raise BadInput("no pictures found; accepted are " + " ".join(sorted(SUFFIXES)))
     packing = _Packing(options, on_event, cancelled)
+    for path in find_pictures([source for source in sources if source.is_dir()], UNREAD_SUFFIXES):
+        packing.skip(path, "other format", f"{path.suffix} is not read; save it as PNG or TIFF")
     sizes = packing.scan(paths)
     pairs = packing.pair(sizes, low)
     with Shards(destination) as shards:
@@ -210,7 +213,7 @@ class _Packing:
             self._at("scan", done, paths)
             try:
                 width, height = read_size(path)
-            except (BadInput, OSError) as error:
+            except (BadInput, ResourceError, OSError, MemoryError) as error:
                 self.skip(path, "unreadable", str(error))
                 continue
             if min(width, height) < self.options.smallest:
@@ -266,7 +269,7 @@ class _Packing:
             try:
                 rgb = read_rgb8(path)
                 lr = read_rgb8(pairs.partners[path]) if path in pairs.partners else None
-            except (BadInput, OSError) as error:
+            except (BadInput, ResourceError, OSError, MemoryError) as error:
                 self.skip(path, "unreadable", str(error))
                 continue
             digest = _digest(rgb)
