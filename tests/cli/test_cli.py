@@ -253,8 +253,9 @@ def test_nohup_is_heeded(tmp_path: Path, photo: np.ndarray) -> None:
 
 
 def test_two_inputs_for_one_output_are_refused_before_work(acutance, tmp_path: Path, picture: Path) -> None:
-    (picture.parent / "photo.webp").write_bytes(b"x")
-    one_line(acutance("upscale", "in", "-o", "out", "--format", "png"), 2, "would both become")
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / picture.name).write_bytes(picture.read_bytes())
+    one_line(acutance("upscale", picture, f"more/{picture.name}", "-o", "out"), 2, "would both become")
     assert not (tmp_path / "out").exists()
 
 

@@ -67,7 +67,7 @@ class Picture:
     def damage(self) -> str:
         """What is wrong, in a few words, or nothing."""
         return self._ledger.summary or (
-            self._ledger.found[-1].removeprefix("tiff2vips: ") if self._ledger.found else ""
+            self._ledger.found[-1].removeprefix("tiff2vips: ").removeprefix("VipsJpeg: ") if self._ledger.found else ""
         )
 
     def highest(self) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
+import logging
 import struct
 import warnings
 from collections.abc import Callable, Iterator
@@ -153,6 +154,7 @@ def _library(name: str, path: Path, kind: str, extra: str, otherwise: str) -> An
 @contextlib.contextmanager
 def _guarded(path: Path, failure: str, remedy: str) -> Iterator[None]:
     """Whatever a library raises about a file becomes one line."""
+    logging.getLogger("tifffile").disabled = True  # it would write to the terminal
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

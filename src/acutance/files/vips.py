@@ -118,7 +118,9 @@ class Ledger(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep what speaks of damage: always a count, often followed by what it was."""
-        self.found += re.findall(r"Corrupt .*|read gave \d+ warnings", record.getMessage())
+        self.found += re.findall(
+            r"Corrupt .*|read gave \d+ warnings|Discarding \d+ bytes.*|Terminating \w+Decode.*", record.getMessage()
+        )
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
@@ -138,7 +140,7 @@ class Ledger(logging.Handler):
             yield
             text = pyvips.ffi.string(pyvips.vips_lib.vips_error_buffer()).decode(errors="replace")
             pyvips.vips_lib.vips_error_clear()
-        self.found += [line for line in text.splitlines() if line.startswith("tiff2vips: ")]
+        self.found += [line for line in text.splitlines() if line.startswith(("tiff2vips: ", "VipsJpeg: "))]
 
 
 def reason(error: Exception) -> str:
