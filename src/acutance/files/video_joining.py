@@ -26,6 +26,7 @@ from acutance.files.video_writing import read_segment
 from acutance.files.videos import Film, packets
 
 TOLERANCE = 0.001  # seconds: Matroska counts in milliseconds
+FINE = Fraction(1, 1_000_000)  # seconds
 
 
 @dataclass(frozen=True)
@@ -148,11 +149,7 @@ def _copy(target: Any, packet: Any, stream: Any, tallies: dict[int, Tally], shif
         tally.refused += 1
         return
     data, time = bytes(packet), packet_time(packet, shift)
-    ticks = round(shift / packet.time_base)
-    if packet.pts is not None:
-        packet.pts -= ticks
-    if packet.dts is not None:
-        packet.dts -= ticks
+    _move(packet, shift)
     packet.stream = stream
     try:
         target.mux(packet)
@@ -162,6 +159,17 @@ def _copy(target: Any, packet: Any, stream: Any, tallies: dict[int, Tally], shif
         tally.refused += 1
     else:
         tally.add(data, time)
+
+
+def _move(packet: Any, shift: Fraction) -> None:
+    """Make ``packet`` earlier by ``shift`` seconds, in ticks so fine that rounding is not heard."""
+    if not shift:
+        return
+    base = packet.time_base
+    pts, dts, length = (None if t is None else t * base for t in (packet.pts, packet.dts, packet.duration))
+    packet.time_base = FINE
+    packet.pts, packet.dts = (None if t is None else round((t - shift) / FINE) for t in (pts, dts))
+    packet.duration = round((length or 0) / FINE)
 
 
 def video_packets(assembly: Assembly) -> Iterator[Any]:

@@ -15,7 +15,8 @@ from acutance.errors import BadInput, UsageError
 from acutance.files import images
 from acutance.files.pyav import version
 from acutance.files.video_codecs import check_quality, choose_codec, container_of, even, pixel_format
-from acutance.files.video_streams import CLOCKS_FROM_ANYWHERE, Companions, companions
+from acutance.files.video_filters import FINER
+from acutance.files.video_streams import Companions, companions
 from acutance.files.video_writing import Encoding
 from acutance.files.videos import MAX_MEGAPIXELS, Film, inspect
 from acutance.imaging.tiling import Grid
@@ -26,12 +27,18 @@ from acutance.pipelines.upscale import Settings, Upscaler, final_size
 NEARLY = 1e-6  # of a tick or a frame: what rounding of decimal times may be off
 SEGMENT = 96  # frames: what a stop loses at most, and the longest group of pictures
 MOST_THREADS = 16  # of an encoder
+READ_AS = {
+    "on": "it is interlaced: fields are made into whole frames, {:.5g} a second (--deinterlace bob: twice as many)",
+    "bob": "it is interlaced: every field becomes a frame, {:.5g} a second",
+    "ivtc": "it is film carried to television: its own frames are put together again, {:.5g} a second",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class FilmSettings:
     """What to make of a film. Of ``scale``, ``width`` and ``height`` (pixels, as shown) at most one. ``deinterlace``:
-    "auto", "on" or "off". ``denoise_grain`` and ``stabilise_time``: 0 (off) to 1. ``start``, ``end``: seconds."""
+    "auto" or a mode of ``video_filters``. ``denoise_grain`` and ``stabilise_time``: 0 (off) to 1. ``start``, ``end``:
+    seconds, as a player counts them."""
 
     scale: float | None = None
     width: int | None = None
@@ -53,8 +60,8 @@ class FilmSettings:
     def __post_init__(self) -> None:
         """Refuse contradictions before any work."""
         self.still()
-        if self.deinterlace not in ("auto", "on", "off"):
-            raise UsageError(f"--deinterlace {self.deinterlace}: expected auto, on or off")
+        if self.deinterlace not in ("auto", *FINER):
+            raise UsageError(f"--deinterlace {self.deinterlace}: expected auto, {', '.join(FINER)}")
         for name in ("denoise_grain", "stabilise_time"):
             if not 0 <= getattr(self, name) <= 1:
                 option = name.replace("_", "-")
@@ -103,7 +110,7 @@ def draw_up(source: Path, target: Path, upscaler: Upscaler, settings: FilmSettin
     """Look at a film and decide everything, before any work. Raises an ``AcutanceError`` for what cannot be."""
     container = container_of(target)
     _check_target(source, target)
-    film = inspect(source, max_megapixels=settings.max_megapixels)
+    film = inspect(source, max_megapixels=settings.max_megapixels).read_as(settings.deinterlace)
     scale = upscaler.model.geometry.scale
     size = result_size(film, scale, settings)
     codec = choose_codec(film, target, settings.codec, size)
@@ -121,7 +128,7 @@ def draw_up(source: Path, target: Path, upscaler: Upscaler, settings: FilmSettin
         input=images.sha256(source), stream=film.stream, model=upscaler.model.sha256,
         passes=tuple(grid.tile for grid in grids), halo=upscaler.model.geometry.halo, engine=engine,
         precision=precision, encoding=asdict(encoding), container=container, segment=settings.segment,
-        deinterlace=settings.deinterlace == "on" or (settings.deinterlace == "auto" and film.interlaced),
+        deinterlace=film.deinterlace,
         denoise_grain=settings.denoise_grain, stabilise_time=settings.stabilise_time, first=first, stop=stop,
         libraries=version(),
     )  # fmt: skip
@@ -158,10 +165,9 @@ def _excerpt(film: Film, settings: FilmSettings) -> tuple[int | None, int | None
     """Start and end in ticks of the film's own clock. Raises ``UsageError`` beyond the film's end."""
     if settings.start is not None and film.duration and settings.start >= film.duration:
         raise UsageError(f"--start {settings.start:g}: the film is {film.duration:.1f} s long")
-    zero = film.start if film.container in CLOCKS_FROM_ANYWHERE else 0.0
     ends_before = settings.end is not None and film.duration and settings.end >= film.duration
     first, stop = (
-        None if at is None else math.ceil((at + zero) / film.time_base - NEARLY)
+        None if at is None else math.ceil((at + film.start) / film.time_base - NEARLY)
         for at in (settings.start or None, None if ends_before else settings.end)
     )
     return first, stop
@@ -171,8 +177,8 @@ def _notes(film: Film, plan: FilmPlan, losses: list[str], others: Companions) ->
     yield from film.notes
     yield from losses
     yield from others.dropped
-    if plan.deinterlace:
-        yield "it is interlaced: fields are made into whole frames (bwdif)"
+    if film.deinterlace != "off":
+        yield READ_AS[film.deinterlace].format(float(film.rate))
     codec = plan.encoding["codec"]
     if film.aspect != 1 and plan.container in ("matroska", "webm") and codec in ("ffv1", "prores", "av1"):
         yield (f"the shape of its pixels, {film.aspect.numerator}:{film.aspect.denominator}, is not kept by {codec} in "

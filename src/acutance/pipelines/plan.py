@@ -67,7 +67,7 @@ class FilmPlan(Canonical):
     encoding: dict[str, Any]
     container: str
     segment: int
-    deinterlace: bool
+    deinterlace: str
     denoise_grain: float
     stabilise_time: float
     first: int | None
