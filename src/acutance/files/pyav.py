@@ -7,9 +7,10 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from acutance.errors import BadInput, ResourceError, UsageError
+from acutance.files.video_sizes import boxes
 
 os.environ.setdefault("SVT_LOG", "1")  # errors only; SVT-AV1 otherwise prints its settings on every start
 
@@ -64,30 +65,19 @@ def _no_film(path: Path, error: BaseException) -> str:
         if path.stat().st_size == 0:
             return "the file is empty; get it again"
         with path.open("rb") as file:
-            boxes = dict(_boxes(file))
+            found = {name for name, *_ in boxes(file)}
             file.seek(0)
             start = file.read(16)
-        if b"mdat" in boxes and b"moov" not in boxes:
+        if b"mdat" in found and b"moov" not in found:
             return ("is an unfinished recording: it ends before its index (moov) was written. Copy it again; if that "
                     "is all there is, untrunc can rebuild it beside a whole film of the same camera")  # fmt: skip
         if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
             return "is WebP, which libav does not read as a film; convert it to GIF or APNG (stills: acutance upscale)"
     if isinstance(error, av.error.ArgumentError):  # what libav says of a format that is not on the list
-        return "is in a format that is not accepted: a playlist, a still (acutance upscale), sound or a rare format"
-    return f"is no film that can be read ({reason(error)}); it is damaged or of an unknown kind (pictures: upscale)"
-
-
-def _boxes(file: IO[bytes]) -> Iterator[tuple[bytes, int]]:
-    """The outermost boxes of an MP4 or MOV: their names and where they begin."""
-    place = 0
-    while len(head := file.read(16)) >= 8 and head[4:8].isalnum():
-        size = int.from_bytes(head[:4], "big")
-        size = int.from_bytes(head[8:], "big") if size == 1 else size
-        yield head[4:8], place
-        if size < 8:
-            return
-        place += size
-        file.seek(place)
+        return (
+            "is no film of an accepted format: a playlist, a still picture (acutance upscale), sound, text or a rarity"
+        )
+    return f"is no film that can be read ({reason(error)}); it is damaged or unknown (pictures: acutance upscale)"
 
 
 MOST_STREAMS = 64  # that may turn up in the middle

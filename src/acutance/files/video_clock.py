@@ -24,16 +24,16 @@ class Clock:
         self.offset = 0
         self.count = self.stuck = 0  # frames, and those not shown later than the one before
         self.shown: int | None = None  # when the one before says it is
-        self.timed = False
+        self.timed, self.begun = film.timed, False
 
     def __call__(self, frame: Any, enter: Enter) -> int:
         """The time of ``frame``, in ticks of the film."""
         found = self._best(frame)
-        self.timed |= found is not None
+        self.begun |= found is not None
         pts = None if found is None else found * self.finer + self.offset
         if pts is None:
             pts = 0 if self.last is None else self.last + self.step
-            enter(retimed=int(self.timed))  # a stream without a container has no times, and that is no fault
+            enter(retimed=int(self.begun))  # a stream without a container has no times, and that is no fault
         elif self.last is not None and pts < self.last - self.leap:
             again = self.last + self.step
             self.offset, pts = self.offset + again - pts, again
@@ -46,6 +46,8 @@ class Clock:
 
     def _best(self, frame: Any) -> int | None:
         """When it is shown; where those times stick more often than not, when it is decoded."""
+        if not self.timed:
+            return None
         self.count += 1
         if frame.pts is not None:
             self.stuck += self.shown is not None and frame.pts <= self.shown
@@ -65,10 +67,12 @@ class Expected:
         self.given_up: set[int] = set()
         self.last: int | None = None  # time of the latest frame
         self.last_dts: int | None = None
+        self.count = 0
         self.key: int | None = None  # time of the first key frame
 
     def packet(self, packet: Any) -> None:
         """A packet goes in."""
+        self.count += 1
         times = [time for time in (packet.dts, self.last_dts) if time is not None]
         self.last_dts = max(times, default=None)
         if self.key is None and packet.is_keyframe:

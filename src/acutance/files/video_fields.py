@@ -29,10 +29,8 @@ SURE = 2  # times as many frames of one kind as of the other
 REFUTED = 20  # times as many whole blocks as woven ones, and a flag is wrong
 LEAST = 0.25  # share of combed frames from which on unflagged film is suspected
 PURE = 0.88  # share of woven blocks that agree on which field comes first; patterns and noise disagree
-WOVEN, SOME = (
-    0.35,
-    0.05,
-)  # share of moving blocks that are woven; where every frame is combed, a few will do, one a frame
+WOVEN = 0.35  # share of moving blocks that are woven; slow motion leaves half of them whole
+SOME, FEW = 0.2, 0.05  # enough where every frame is combed; the latter only with one woven block a frame at least
 EVERY = 0.9  # share of frames
 COMB = 1.0  # times as rough across the lines of both fields as within one
 BLOCK = (8, 16)  # lines of a field, pixels
@@ -41,7 +39,7 @@ TELEVISION = (Fraction(239, 10), Fraction(301, 10))  # frames a second of woven 
 CARRIED = (Fraction(299, 10), Fraction(301, 10))  # frames a second of film carried to television
 CYCLE = 5  # frames, of which two repeat a field
 CYCLIC, PAIRED = 0.6, 0.85  # share of repeated fields that keep the beat, of woven frames that come in twos
-OFTEN = 1 / 8  # of the frames must have been on the beat; two in five would be all
+OFTEN = 0.1  # of the frames must have been on the beat; two in five would be all
 
 Kind = Literal["progressive", "interlaced", "telecined"]
 
@@ -122,8 +120,9 @@ class _Seen:
         intact, upper, lower = (int(n) for n in self.blocks)
         pure = max(upper, lower) >= PURE * (upper + lower) > 0
         combs = combed >= LEAST * max(self.frames, 1)
-        least = SOME if combed >= EVERY * sum(self.kinds.values()) else WOVEN
-        woven = pure and upper + lower >= max(least * (intact + upper + lower), combed)
+        share = (upper + lower) / max(intact + upper + lower, 1)
+        every = combed >= EVERY * sum(self.kinds.values())
+        woven = pure and (share >= WOVEN or (every and (share >= SOME or (share >= FEW and upper + lower >= combed))))
         first = None if flagged else upper > lower
         if CARRIED[0] < rate < CARRIED[1] and combs and self._on_beat():
             return Fields("telecined", upper > lower)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
 
 REGULAR = 0.95  # share of equal steps from which on a film counts as one of constant rate
 HURT = 0.6  # the same for a film of which it is known that frames were lost
+RECORDED = ("mpegts", "mpeg")  # containers of what was on the air: films in them begin anywhere
 INDEXED = ("mov", "avi")  # containers that list every frame: a gap between two of them is meant
 
 
@@ -70,15 +71,16 @@ def judge(ledger: Ledger, times: Sequence[int], *, step: float, container: str) 
 
     A hole between two frames counts as a loss unless the container lists every frame: then the film was made so.
     """
+    if container not in RECORDED:
+        ledger = replace(ledger, undecoded=ledger.undecoded + ledger.headless)
     hurt = bool(ledger.undecoded or ledger.patched or ledger.spoilt or ledger.end)
     holes = missing(times, step, 0.0 if container == "avi" else HURT if hurt else REGULAR) - ledger.retimed
     notes = []
     if container.startswith(INDEXED) and holes > ledger.undecoded:
-        if container == "avi":
-            left_out = many(holes - ledger.undecoded, "frame")
-            notes.append(f"the film leaves out {left_out} and shows the ones before longer; so does the result")
+        left_out = many(holes - ledger.undecoded, "frame")
+        notes.append(f"the film leaves out {left_out} and shows the ones before longer; so does the result")
         holes = 0
-    if ledger.headless:
+    if ledger.headless and container in RECORDED:
         first = many(ledger.headless, "frame")
         notes.append(f"{first} at the beginning need others that were cut off before them, and are left out")
     if ledger.retimed:

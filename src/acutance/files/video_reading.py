@@ -16,6 +16,7 @@ from acutance.files.video_clock import Clock, Expected
 from acutance.files.video_colour import to_rgb
 from acutance.files.video_filters import FASTER, LEAD, Deinterlacer
 from acutance.files.video_ledger import INDEXED, Ledger
+from acutance.files.video_sizes import cut_off
 from acutance.files.videos import MICROSECOND, Film
 
 # Seconds decoded before a frame in the middle: a decoder's first frames can be broken, and a jump within a transport
@@ -23,8 +24,6 @@ from acutance.files.videos import MICROSECOND, Film
 RUN_UPS = (2.0, 20.0, None)
 MARGIN = 16  # frames that must have come before the first one that the filters need
 SHORT, SLACK = 0.001, 3  # share of the promised length, and frames, by which a film may end early unnoticed
-UNTIMED = ("h26", "hevc", "vvc", "m4v", "mpegvideo", "vc1", "cavs", "dirac", "dnxhd", "mjpeg", "obu", "av1")
-"""Streams without a container: their length is a guess."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ def read_frames(
     """
     wanted = after[0] if after is not None else span.first
     for run_up in (
-        RUN_UPS if wanted is not None and jump else (None,)
+        RUN_UPS if wanted is not None and jump and film.timed else (None,)
     ):  # if a jump does not lead there, from further back
         begin = None
         if run_up is not None and wanted is not None:
@@ -138,7 +137,7 @@ def _decoded(film: Film, span: Span, account: Account, begin: int | None, *, fre
         if begin is not None:
             _seek(container, stream, begin // film.finer)
         fields, clock = _fields(film, from_start=begin is None), Clock(film)
-        for raw in _raw(container, stream, film, span, account):
+        for raw in _raw(container, stream, film, span, account, begin):
             if begin is not None and clock.last is None and not _early_enough(raw, film, span, fresh):
                 raise Lost
             pts, duration = 0, 0
@@ -193,9 +192,10 @@ def _seek(container: Any, stream: Any, ticks: int) -> None:
         raise Lost from None
 
 
-def _raw(container: Any, stream: Any, film: Film, span: Span, account: Account) -> Iterator[Any]:
+def _raw(container: Any, stream: Any, film: Film, span: Span, account: Account, begin: int | None) -> Iterator[Any]:
     """Decoded frames as they come, then ``None``; packets that fail are counted and passed over."""
     expected = Expected(film, span.first, span.stop, account.add)
+    indexed = len(stream.index_entries) > 1  # or it is built while reading, and promises nothing
     ends = [0.0, 0.0]  # of the picture, of everything
     read = [s for s in container.streams if s.type in ("video", "audio", "subtitle")]
     source = demux(container, *read, strange=lambda: account.add(strange=1))
@@ -219,7 +219,7 @@ def _raw(container: Any, stream: Any, film: Film, span: Span, account: Account) 
     yield from _decode(stream, None, expected, account)
     expected.finish()
     if not account.ledger.end:
-        _check_end(film, span, container, stream, expected.last_dts, ends, account)
+        account.ledger += _ending(film, span, container, stream, expected, ends, indexed=indexed, whole=begin is None)
     yield None
 
 
@@ -235,29 +235,38 @@ def _decode(stream: Any, packet: Any, expected: Expected, account: Account) -> I
         yield frame
 
 
-def _check_end(
-    film: Film, span: Span, container: Any, stream: Any, last: int | None, ends: list[float], account: Account
-) -> None:
-    """Enter what is missing at the end, by the index's or the header's own word. ``last``: decoding time of the last
-    packet; ``ends``: of the picture and of everything, seconds."""
-    base, stop = film.stream_base, float("inf") if span.stop is None else float(span.stop * film.time_base)
-    if film.container.startswith(INDEXED) and last is not None:
-        entries, absent = stream.index_entries, 0
-        for number in range(len(entries) - 1, -1, -1):
-            entry = entries[number]
-            if entry.timestamp <= last:
-                break
-            absent += bool(not entry.is_discard and entry.size and float(entry.timestamp * base) < stop)
-        if absent:
-            account.add(absent=absent)
-            return
-    if film.container.startswith(UNTIMED):
-        return
+def _ending(
+    film: Film, span: Span, container: Any, stream: Any, expected: Expected, ends: list[float], *, indexed: bool,
+    whole: bool,
+) -> Ledger:  # fmt: skip
+    """What is missing at the end, by the word of the index, of the header or of the file's length. ``ends``: of the
+    picture and of everything, seconds; ``whole``: reading began at the film's beginning."""
+    stop = float("inf") if span.stop is None else float(span.stop * film.time_base)
+    if film.container.startswith(INDEXED) and (absent := _absent(film, stream, expected, stop, indexed, whole)):
+        return Ledger(absent=absent)
+    if not film.timed:
+        return Ledger()
     slack = max(SLACK / float(film.rate), SHORT * film.duration)
     for promised, end in zip(_promised(film, container, stream), ends, strict=True):
         if end < min(promised, stop) - slack:
-            account.add(end=f"it ends at {end - film.start:.1f} s of {promised - film.start:.1f} s")
-            return
+            return Ledger(end=f"it ends at {end - film.start:.1f} s of {promised - film.start:.1f} s")
+    cut = cut_off(film.path, film.container)
+    return Ledger(end=f"the file was cut short inside its last {cut} bytes") if cut else Ledger()
+
+
+def _absent(film: Film, stream: Any, expected: Expected, stop: float, indexed: bool, whole: bool) -> int:
+    """How many frames before ``stop`` (seconds) the index lists beyond those that came."""
+    entries, last = stream.index_entries, expected.last_dts or 0
+    if not indexed:
+        return max(0, stream.frames - last - 1) if film.container == "avi" and stop > film.start + film.duration else 0
+    if whole and stop == float("inf"):
+        return max(0, sum(bool(entry.size) for entry in entries) - expected.count)
+    absent = 0
+    for number in range(len(entries) - 1, -1, -1):
+        if (entry := entries[number]).timestamp <= last:
+            break
+        absent += bool(not entry.is_discard and entry.size and float(entry.timestamp * film.stream_base) < stop)
+    return absent
 
 
 def _promised(film: Film, container: Any, stream: Any) -> tuple[float, float]:

@@ -19,6 +19,8 @@ MOST_PACKETS = 2000  # looked at in search of the first frame
 MICROSECOND = Fraction(1, 1_000_000)  # libav's own time base
 HDR_SIDE = {"MASTERING_DISPLAY_METADATA": "mastering", "CONTENT_LIGHT_LEVEL": "light"}
 AUTO: dict[str, Mode] = {"progressive": "off", "interlaced": "on", "telecined": "ivtc"}
+UNTIMED = ("h26", "hevc", "vvc", "m4v", "mpegvideo", "vc1", "cavs", "dirac", "dnxhd", "mjpeg", "obu", "av1")
+"""Streams without a container: libav's times for them are guesses."""
 FASTEST = 240  # frames a second; an average above it comes of broken times
 DYNAMIC = ("DYNAMIC_HDR_PLUS", "DYNAMIC_HDR_VIVID", "DOVI_RPU_BUFFER", "DOVI_METADATA")
 
@@ -69,6 +71,11 @@ class Film:
         )  # fmt: skip
 
     @property
+    def timed(self) -> bool:
+        """Whether its frames have times of their own."""
+        return not self.container.startswith(UNTIMED)
+
+    @property
     def interlaced(self) -> bool:
         """Whether its frames are woven of two fields, of television or of film carried to it."""
         return self.fields.kind != "progressive"
@@ -102,7 +109,8 @@ def inspect(path: Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Film:
         frame = _first_frame(container, stream, path)
         _check_size(path, frame.width, frame.height, max_megapixels)
         components = frame.format.components
-        rate = usual_rate(stream, frame)
+        timed = not container.format.name.startswith(UNTIMED)
+        rate = usual_rate(stream, timed)
         duration = _duration(container, stream)
         display, side = _side_data(frame)
         kind, codec = container.format.name, stream.codec_context.codec.canonical_name
@@ -117,7 +125,7 @@ def inspect(path: Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Film:
             colour=read_colour(path, frame, codec), aspect=stream.sample_aspect_ratio or Fraction(1),
             matrix=display, time_base=stream.time_base, rate=rate,
             frames=indexed or stream.frames or round(duration * rate), duration=duration,
-            start=float((container.start_time or 0) * MICROSECOND), origin=frame.pts or 0,
+            start=float((container.start_time or 0) * MICROSECOND), origin=(timed and frame.pts) or 0,
             fields=find_fields(path, stream.index, duration, codec, rate), side=side, notes=tuple(_notes(frame)),
         )  # fmt: skip
 
@@ -132,10 +140,10 @@ def _duration(container: Any, stream: Any) -> float:
     return float(whole * MICROSECOND)
 
 
-def usual_rate(stream: Any, frame: Any) -> Fraction:
+def usual_rate(stream: Any, timed: bool) -> Fraction:
     """Frames a second: the average, unless no camera has it or, as in a stream without times, nobody measured it."""
     said = [stream.average_rate, stream.guessed_rate, stream.base_rate]
-    order = said if frame.pts is not None else said[1:] + said[:1]
+    order = said if timed else said[1:] + said[:1]
     plausible = [Fraction(rate) for rate in order if rate and rate <= FASTEST]
     return next(iter([*plausible, *(Fraction(rate) for rate in order if rate)]), Fraction(25))
 
