@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 import numpy as np
 
 REGULAR = 0.95  # share of equal steps from which on a film counts as one of constant rate
+FEW = 3  # holes that a short film may have all the same
 HURT = 0.6  # the same for a film of which it is known that frames were lost
 RECORDED = ("mpegts", "mpeg")  # containers of what was on the air: films in them begin anywhere
 INDEXED = ("mov", "avi")  # containers that list every frame: a gap between two of them is meant
@@ -129,6 +130,7 @@ def missing(times: Sequence[int], step: float = 0.0, regular: float = REGULAR) -
     usual = float(np.median(steps))
     usual = step if abs(step - usual) <= 1 and usual >= 10 else usual  # ticks are whole, frames need not be
     equal = np.abs(steps - usual) <= max(1.0 if usual >= 3 else 0.0, 0.05 * usual)
-    if equal.mean() < regular:
+    odd = np.count_nonzero(~equal)
+    if odd > max((1 - regular) * len(steps), min(FEW, len(steps) / 5)):
         return 0
     return int(sum(round(step / usual) - 1 for step in steps[steps > 1.5 * usual]))

@@ -250,8 +250,7 @@ def _ending(
     for promised, end in zip(_promised(film, container, stream), ends, strict=True):
         if end < min(promised, stop) - slack:
             return Ledger(end=f"it ends at {end - film.start:.1f} s of {promised - film.start:.1f} s")
-    cut = cut_off(film.path, film.container)
-    return Ledger(end=f"the file was cut short inside its last {cut} bytes") if cut else Ledger()
+    return Ledger(end=cut_off(film.path, film.container))
 
 
 def _absent(film: Film, stream: Any, expected: Expected, stop: float, indexed: bool, whole: bool) -> int:

@@ -1,4 +1,4 @@
-"""How many bytes a film's file should have by its own word, which shows whether it was cut short."""
+"""Whether a film's file is whole, by the lengths and numbers that its container gives."""
 
 from __future__ import annotations
 
@@ -14,30 +14,59 @@ TS_PACKETS = {
 TS_SYNC = 0x47
 ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 ASF_FILE = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # the object that names the file's size
+OGG_HEAD, OGG_MOST, OGG_END = 27, 1 << 17, 4  # bytes of a page's head, more than a page has, the last one's flag
 EBML, SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 HEAD = 8192  # bytes
 
 
-def cut_off(path: Path, container: str) -> int:
-    """How many bytes are missing at the end of ``path``, as far as ``container`` (libavformat's name) tells; of a
-    transport stream, how many bytes at its end are no packet."""
+def cut_off(path: Path, container: str) -> str:
+    """What is missing of ``path`` as far as ``container`` (libavformat's name) tells by its own lengths and numbers;
+    empty if nothing."""
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(HEAD)
         file.seek(0)
+        if container == "ogg":
+            return _pages(file, size)
         if container == "mpegts":
-            return next((_part(file, size, n, at) for n, at in TS_PACKETS.items() if set(head[at::n]) == {TS_SYNC}), 0)
-        if container.startswith("mov"):
-            promised = max((place + length for _, place, length in boxes(file)), default=0)
-        elif head[:4] == b"RIFF":
-            promised = _riff(file)
-        elif head[:4] == EBML:
-            promised = _segment(head)
-        elif head.startswith(ASF) and (at := head.find(ASF_FILE)) >= 0:
-            promised = int.from_bytes(head[at + 40 : at + 48], "little")
-        else:
-            promised = 0
-    return max(0, promised - size)
+            missing = next((_part(file, size, n, at) for n, at in TS_PACKETS.items() if {*head[at::n]} == {TS_SYNC}), 0)
+            return f"the file was cut short: its last {missing} bytes are no packet" if missing else ""
+        missing = _promised(file, head, container) - size
+        return f"the file was cut short: its last {missing} bytes are missing" if missing > 0 else ""
+
+
+def _promised(file: IO[bytes], head: bytes, container: str) -> int:
+    """How long the file should be; 0 if it does not say."""
+    if container.startswith("mov"):
+        return max((place + length for _, place, length in boxes(file)), default=0)
+    if head[:4] == b"RIFF":
+        return _riff(file)
+    if head[:4] == EBML:
+        return _segment(head)
+    if head.startswith(ASF) and (at := head.find(ASF_FILE)) >= 0:
+        return int.from_bytes(head[at + 40 : at + 48], "little")
+    return 0
+
+
+def _pages(file: IO[bytes], size: int) -> str:
+    """Ogg numbers its pages, and marks the last one of each stream."""
+    following: dict[bytes, int] = {}
+    lost, ended = 0, False
+    while len(head := file.read(OGG_HEAD)) == OGG_HEAD:
+        if head[:4] != b"OggS":
+            rest = head + file.read(OGG_MOST)
+            lost, at = lost + 1, rest.find(b"OggS", 1)
+            if at < 0:
+                break
+            file.seek(at - len(rest), 1)
+            continue
+        serial, number = head[14:18], int.from_bytes(head[18:22], "little")
+        lost += number != following.get(serial, number)
+        following[serial], ended = number + 1, ended or bool(head[5] & OGG_END)
+        file.seek(sum(file.read(head[26])), 1)
+    if file.tell() > size or not ended:
+        return "the file was cut short: its last page is missing"
+    return f"pages of the file are missing in {lost} places" if lost else ""
 
 
 def _part(file: IO[bytes], size: int, packet: int, start: int) -> int:
