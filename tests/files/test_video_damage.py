@@ -118,6 +118,19 @@ def test_a_clock_that_begins_late_is_no_damage(tmp_path: Path, suffix: str) -> N
     assert len(frames) == 48 and not verdict.damage and abs(film.duration - 2) < 0.05
 
 
+def test_holes_in_the_sound_are_noted(tmp_path: Path) -> None:
+    whole, path = make(tmp_path / "a.mkv", Clip(frames=96, sound=("aac",), options=GOP)), tmp_path / "b.mkv"
+    with av.open(str(whole)) as source, av.open(str(path), "w") as target:
+        copies = {s.index: target.add_stream_from_template(s) for s in source.streams}
+        for packet in source.demux():
+            if packet.size and not (packet.stream.type == "audio" and 1 < packet.pts * packet.time_base < 2.2):
+                packet.stream = copies[packet.stream.index]
+                target.mux(packet)
+    frames, verdict = read(inspect(path))
+    assert len(frames) == 96 and any("sound" in note and "1.2 s" in note for note in verdict.notes)
+    assert not read(inspect(whole))[1].notes
+
+
 @pytest.mark.parametrize("suffix", ["mkv", "mp4"])
 def test_times_as_people_film_them_are_no_damage(tmp_path: Path, suffix: str) -> None:
     steps = np.random.default_rng(1).choice([33, 34, 40, 66, 100], 79)

@@ -8,6 +8,7 @@ from typing import Any
 from acutance.files.videos import Film
 
 SET_BACK = 1.0  # seconds: a clock that leaps back by more begins anew, by less it stumbles
+SILENCE = 0.1  # seconds: a hole in the sound, beyond the length of a packet, that is worth a word
 MARKER = 8  # bytes: a packet no larger says that the frame before is shown again
 HOLE, OWN = 1.5, 0.75  # of the usual distance: from where on frames are missing between two, and a frame is another one
 
@@ -54,6 +55,23 @@ class Clock:
             self.shown = frame.pts
         sticks = frame.pts is None or 2 * self.stuck > self.count
         return frame.dts if sticks and frame.dts is not None else frame.pts
+
+
+class Silences:
+    """Holes in the sound: what one of its packets begins later than the one before ends."""
+
+    def __init__(self, enter: Enter) -> None:
+        self.enter = enter
+        self.ends: dict[int, float] = {}  # of each stream, seconds
+
+    def packet(self, packet: Any) -> None:
+        """A packet of any stream but the picture's."""
+        if packet.stream.type != "audio" or packet.pts is None or not packet.duration:
+            return
+        begin, length = float(packet.pts * packet.time_base), float(packet.duration * packet.time_base)
+        end = self.ends.get(packet.stream.index, begin)
+        self.enter(silent=begin - end if begin - end > SILENCE + length else 0.0)
+        self.ends[packet.stream.index] = max(end, begin + length)
 
 
 class Expected:

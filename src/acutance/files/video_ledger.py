@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 import numpy as np
 
 REGULAR = 0.95  # share of equal steps from which on a film counts as one of constant rate
+TELLING = 0.1  # seconds of holes in the sound
 FEW = 3  # holes that a short film may have all the same
 HURT = 0.6  # the same for a film of which it is known that frames were lost
 RECORDED = ("mpegts", "mpeg")  # containers of what was on the air: films in them begin anywhere
@@ -22,6 +23,7 @@ class Ledger:
     middle; ``set_back``: how often the clock began anew. ``end``: where and why the film ends early.
 
     ``headless``: frames that need ones from before the file's beginning; that a recording begins so is no damage.
+    ``silent``: seconds of holes in the sound, which may be meant.
     Mended without loss: ``retimed``, times that were missing or ran backwards, and ``resized``, other frame sizes.
     """
 
@@ -33,6 +35,7 @@ class Ledger:
     set_back: int = 0
     headless: int = 0
     retimed: int = 0
+    silent: float = 0.0
     resized: tuple[str, ...] = ()
     end: str = ""
 
@@ -56,7 +59,7 @@ class Ledger:
         return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()})  # type: ignore[arg-type]
 
 
-COUNTS = tuple(each.name for each in fields(Ledger) if each.type == "int")
+COUNTS = tuple(each.name for each in fields(Ledger) if each.type in ("int", "float"))
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,8 @@ def judge(ledger: Ledger, times: Sequence[int], *, step: float, container: str) 
         notes.append(f"{first} at the beginning need others that were cut off before them, and are left out")
     if ledger.retimed:
         notes.append(f"{many(ledger.retimed, 'frame')} had no time or ran backwards, and were given one")
+    if ledger.silent >= TELLING:
+        notes.append(f"its sound has holes of {ledger.silent:.1f} s in all; they are kept")
     if ledger.resized:
         notes.append(f"frames of {', '.join(ledger.resized)} were resized as they came")
     lost = max(holes, ledger.undecoded) + ledger.absent

@@ -12,7 +12,7 @@ import numpy as np
 
 from acutance.errors import BadInput
 from acutance.files.pyav import FAULTS, demux, open_film, reason
-from acutance.files.video_clock import Clock, Expected
+from acutance.files.video_clock import Clock, Expected, Silences
 from acutance.files.video_colour import to_rgb
 from acutance.files.video_filters import FASTER, LEAD, Deinterlacer
 from acutance.files.video_ledger import INDEXED, Ledger
@@ -46,7 +46,8 @@ class Account:
 
     def add(self, **counts: Any) -> None:
         """Enter ``counts``, named as in ``Ledger``."""
-        self.ledger += Ledger(**counts)
+        if any(counts.values()):
+            self.ledger += Ledger(**counts)
 
     @property
     def new(self) -> Ledger:
@@ -196,6 +197,7 @@ def _raw(container: Any, stream: Any, film: Film, span: Span, account: Account, 
     """Decoded frames as they come, then ``None``; packets that fail are counted and passed over."""
     expected = Expected(film, span.first, span.stop, account.add)
     indexed = len(stream.index_entries) > 1  # or it is built while reading, and promises nothing
+    silences = Silences(account.add)
     ends = [0.0, 0.0]  # of the picture, of everything
     read = [s for s in container.streams if s.type in ("video", "audio", "subtitle")]
     source = demux(container, *read, strange=lambda: account.add(strange=1))
@@ -212,6 +214,7 @@ def _raw(container: Any, stream: Any, film: Film, span: Span, account: Account, 
             end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
             ends = [max(ends[0], end) if picture else ends[0], max(ends[1], end)]
         if not picture:
+            silences.packet(packet)
             account.add(spoilt=int(packet.is_corrupt))
         elif packet.size:  # AVI marks a frame that is shown again by an empty packet
             expected.packet(packet)
