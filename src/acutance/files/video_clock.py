@@ -9,6 +9,7 @@ from acutance.files.videos import Film
 
 SET_BACK = 1.0  # seconds: a clock that leaps back by more begins anew, by less it stumbles
 SILENCE = 0.1  # seconds: a hole in the sound, beyond the length of a packet, that is worth a word
+EARLY = 0.5  # seconds by which sound may end before the picture without a word
 MARKER = 8  # bytes: a packet no larger says that the frame before is shown again
 HOLE, OWN = 1.5, 0.75  # of the usual distance: from where on frames are missing between two, and a frame is another one
 
@@ -58,7 +59,7 @@ class Clock:
 
 
 class Silences:
-    """Holes in the sound: what one of its packets begins later than the one before ends."""
+    """Holes in the sound: one of its packets begins later than the one before ends, or the picture goes on."""
 
     def __init__(self, enter: Enter) -> None:
         self.enter = enter
@@ -72,6 +73,11 @@ class Silences:
         end = self.ends.get(packet.stream.index, begin)
         self.enter(silent=begin - end if begin - end > SILENCE + length else 0.0)
         self.ends[packet.stream.index] = max(end, begin + length)
+
+    def finish(self, picture: float) -> None:
+        """The picture ends at ``picture``; sound should not be much shorter."""
+        short = [picture - end for end in self.ends.values()]
+        self.enter(silent=sum(length for length in short if length > EARLY))
 
 
 class Expected:

@@ -90,7 +90,7 @@ def judge(ledger: Ledger, times: Sequence[int], *, step: float, container: str) 
     if ledger.retimed:
         notes.append(f"{many(ledger.retimed, 'frame')} had no time or ran backwards, and were given one")
     if ledger.silent >= TELLING:
-        notes.append(f"its sound has holes of {ledger.silent:.1f} s in all; they are kept")
+        notes.append(f"its sound has holes or ends early, {ledger.silent:.1f} s in all; it stays so")
     if ledger.resized:
         notes.append(f"frames of {', '.join(ledger.resized)} were resized as they came")
     lost = max(holes, ledger.undecoded) + ledger.absent

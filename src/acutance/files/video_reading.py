@@ -221,6 +221,8 @@ def _raw(container: Any, stream: Any, film: Film, span: Span, account: Account, 
             yield from _decode(stream, packet, expected, account)
     yield from _decode(stream, None, expected, account)
     expected.finish()
+    if span.stop is None:
+        silences.finish(ends[0])
     if not account.ledger.end:
         account.ledger += _ending(film, span, container, stream, expected, ends, indexed=indexed, whole=begin is None)
     yield None
