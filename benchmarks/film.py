@@ -22,7 +22,7 @@ from common import RESULTS, median, store, timed
 from PIL import Image
 from skimage import data
 
-from acutance.files.video_reading import Damage, Frame, Span, read_frames
+from acutance.files.video_reading import Account, Frame, Span, read_frames
 from acutance.files.video_writing import converter, segment_writer
 from acutance.imaging.bicubic import downscale
 from acutance.measuring.metrics.flicker import flicker
@@ -58,7 +58,7 @@ def parts(source: Path, frames: int, runs: int, folder: Path, **options) -> dict
     span = Span(first=project.plan.first, stop=project.plan.stop)
 
     def decode() -> list[np.ndarray]:
-        return [f.rgb for f, _ in read_frames(project.film, span, Damage(), deinterlace=False)]
+        return [f.rgb for f, _ in read_frames(project.film, span, Account())]
 
     read, grid, layout = decode(), project.grids[0], Layout(3, np.dtype(np.uint8), 255.0)
     engine = upscaler.engine(grid, layout.depth)
@@ -160,7 +160,7 @@ def steadiness(folder: Path) -> dict:
             "reduced_to_the_scene_psnr": round(float(np.mean([psnr(b, clean) for b in back])), 2),
         }
     film = draw_up(folder / "oldfilm_432x320.mp4", folder / "x.mp4", upscaler, FilmSettings()).film
-    shot = [f.rgb for f, _ in read_frames(film, Span(), Damage(), deinterlace=False)][150:210]
+    shot = [f.rgb for f, _ in read_frames(film, Span(), Account())][150:210]
     for strength in (0.0, 0.5, 1.0):
         frames = _steadied(shot, strength)
         brightness = np.diff([float(f.mean()) for f in frames])

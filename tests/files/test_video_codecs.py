@@ -18,8 +18,8 @@ BASE = Film(
     path=Path("a.mkv"), stream=0, container="matroska,webm", width=640, height=480, pixel_format="yuv420p", bits=8,
     subsampled=(2, 2), grey=False, rgb=False, alpha=False, aspect=Fraction(1), matrix=(),
     colour=Colour(matrix=BT709, full=False, primaries=1, transfer=1, assumed=False),
-    time_base=Fraction(1, 1000), rate=Fraction(25), frames=100, counted=False, duration=4.0, start=0.0,
-    interlaced=False, side={}, notes=(),
+    time_base=Fraction(1, 1000), rate=Fraction(25), frames=100, duration=4.0, start=0.0,
+    side={}, notes=(),
 )  # fmt: skip
 
 

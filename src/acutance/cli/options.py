@@ -47,6 +47,8 @@ recursive = click.option("--recursive", "-r", is_flag=True, help="Folders with a
 overwrite_results = click.option("--overwrite", is_flag=True, help="Replace results that another plan made.")
 
 # Films
-deinterlace = click.option("--deinterlace", default="auto", help="auto, on or off.")
+deinterlace = click.option(
+    "--deinterlace", default="auto", help="auto, off, on, bob (50 or 60 a second) or ivtc (film from TV)."
+)
 denoise_grain = click.option("--denoise-grain", default=0.0, help="Less film grain: 0, off, to 1.")
 stabilise_time = click.option("--stabilise-time", default=0.0, help="Less flicker between frames: 0, off, to 1.")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from acutance.errors import BadInput, ResourceError, UsageError
+from acutance.files.video_sizes import boxes
 
 os.environ.setdefault("SVT_LOG", "1")  # errors only; SVT-AV1 otherwise prints its settings on every start
 
@@ -21,14 +23,19 @@ except ImportError:
 av: Any = _av  # its stubs leave out much of what it has
 FAULTS = (av.error.FFmpegError, ValueError)  # what libav raises for bytes it cannot use
 
-DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,avi,flv,asf,mxf,ogg,nut,dv"
-"""No playlist among them: those name other files and hosts."""
+DEMUXERS = ",".join((
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,avi,flv,asf,mxf,ogg,nut,dv,rm,gxf,wtv,nsv,nuv,pva,vivo",
+    "h261,h263,h264,hevc,vvc,m4v,mpegvideo,vc1,vc1test,cavsvideo,dirac,dnxhd,mjpeg,yuv4mpegpipe,ivf,obu,av1",
+    "gif,apng,bink,smk,roq,flic,film_cpk,idcin,ea,thp,4xm,wc3movie,vmd,mtv,amv",
+))  # fmt: skip
+"""Containers, streams without one, moving pictures, old games. No playlist among them, and none that reads a second
+file: those name other files and hosts."""
 SAFE = {"format_whitelist": DEMUXERS, "protocol_whitelist": "file"}
 
 InputContainer = Any  # av.container.InputContainer: its stubs want every stream's kind spelled out
 OutputContainer = Any
 
-__all__ = ["FAULTS", "av", "open_film", "open_output", "reason", "version", "writing"]
+__all__ = ["FAULTS", "av", "decoded", "demux", "open_film", "open_output", "reason", "version", "writing"]
 
 
 def version() -> str:
@@ -37,11 +44,13 @@ def version() -> str:
 
 
 def open_film(path: Path | bytes) -> InputContainer:
-    """Open ``path``, or a film in memory, for reading. Raises ``UsageError`` or ``BadInput``; never opens another file
-    or host."""
+    """Open ``path``, or a film in memory, for reading. Raises ``UsageError``, ``BadInput`` or ``ResourceError``; never
+    opens another file or host, and never waits for one that somebody else must fill."""
     if isinstance(path, bytes):
         return av.open(io.BytesIO(path), options={"format_whitelist": DEMUXERS}, metadata_errors="replace")
     try:
+        if not stat.S_ISREG(mode := os.stat(path).st_mode) and not stat.S_ISDIR(mode):
+            raise UsageError(f"{path}: is a pipe, a socket or a device; save the film as a file and name that")
         return av.open(_url(path), options=dict(SAFE), metadata_errors="replace")
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
@@ -50,12 +59,51 @@ def open_film(path: Path | bytes) -> InputContainer:
     except PermissionError as error:
         raise ResourceError(f"{path}: cannot be read ({error.strerror}); give yourself permission") from None
     except (*FAULTS, OSError) as error:
-        if path.is_file() and path.stat().st_size == 0:
-            raise BadInput(f"{path}: the file is empty; get it again") from None
-        raise BadInput(
-            f"{path}: is no film that can be read ({reason(error)}); accepted are MP4, MOV, MKV, WebM, AVI, MPEG, TS "
-            "and their like, no playlists (pictures: acutance upscale)"
-        ) from None
+        raise BadInput(f"{path}: {_no_film(path, error)}") from None
+
+
+def _no_film(path: Path, error: BaseException) -> str:
+    """Why ``path`` cannot be opened, as far as its first bytes tell."""
+    with contextlib.suppress(OSError):
+        if path.stat().st_size == 0:
+            return "the file is empty; get it again"
+        with path.open("rb") as file:
+            found = {name for name, *_ in boxes(file)}
+            file.seek(0)
+            start = file.read(16)
+        if b"mdat" in found and b"moov" not in found:
+            return ("is an unfinished recording: it ends before its index (moov) was written. Copy it again; if that "
+                    "is all there is, untrunc can rebuild it beside a whole film of the same camera")  # fmt: skip
+        if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
+            return "is WebP, which libav does not read as a film; convert it to GIF or APNG (stills: acutance upscale)"
+    if isinstance(error, av.error.ArgumentError):  # what libav says of a format that is not on the list
+        return (
+            "is no film of an accepted format: a playlist, a still picture (acutance upscale), sound, text or a rarity"
+        )
+    return f"is no film that can be read ({reason(error)}); it is damaged or unknown (pictures: acutance upscale)"
+
+
+MOST_STREAMS = 64  # that may turn up in the middle
+
+
+def demux(container: InputContainer, *streams: Any, strange: Callable[[], None] = lambda: None) -> Iterator[Any]:
+    """The packets of ``streams``, then an empty one for each; calls ``strange`` when others turn up in the middle.
+    Raises ``FAULTS`` where the file cannot be read on."""
+    for _ in range(MOST_STREAMS):
+        try:
+            yield from container.demux(*streams)
+        except IndexError:  # a stream that turned up in the middle, which PyAV has no place for; libav is past it
+            strange()
+        else:
+            return
+
+
+def decoded(container: InputContainer, stream: Any) -> Iterator[Any]:
+    """The frames of ``stream`` for a look at them; what is damaged is passed over."""
+    with contextlib.suppress(*FAULTS):
+        for packet in demux(container, stream):
+            with contextlib.suppress(*FAULTS):
+                yield from stream.decode(packet)
 
 
 def open_output(path: Path | io.BytesIO, file_format: str, **options: str) -> OutputContainer:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from acutance.errors import BadInput, OverLimit
-from acutance.files.pyav import FAULTS, av, open_film
+from acutance.files.pyav import FAULTS, av, demux, open_film
 from acutance.files.video_colour import HDR, Colour, read_colour
-from acutance.files.video_fields import is_interlaced
+from acutance.files.video_fields import PROGRESSIVE, Fields, find_fields
+from acutance.files.video_filters import FASTER, FINER, Mode
 
 MAX_MEGAPIXELS = 40.0  # of a frame: 8K is 35
 MOST_PACKETS = 2000  # looked at in search of the first frame
 MICROSECOND = Fraction(1, 1_000_000)  # libav's own time base
 HDR_SIDE = {"MASTERING_DISPLAY_METADATA": "mastering", "CONTENT_LIGHT_LEVEL": "light"}
+AUTO: dict[str, Mode] = {"progressive": "off", "interlaced": "on", "telecined": "ivtc"}
+UNTIMED = ("h26", "hevc", "vvc", "m4v", "mpegvideo", "vc1", "cavs", "dirac", "dnxhd", "mjpeg", "obu", "av1")
+"""Streams without a container: libav's times for them are guesses."""
+FASTEST = 240  # frames a second; an average above it comes of broken times
 DYNAMIC = ("DYNAMIC_HDR_PLUS", "DYNAMIC_HDR_VIVID", "DOVI_RPU_BUFFER", "DOVI_METADATA")
 
 
@@ -25,7 +30,9 @@ class Film:
     """One film. ``width``, ``height``: of the stored frames, before rotation and stretching; ``bits`` of a
     sample; ``subsampled``: chroma's reduction across and down; ``aspect``: of a pixel; ``matrix``: the display
     matrix, nine integers, or empty; ``frames`` and ``duration`` (seconds) are what the header says, 0 if nothing;
-    ``start``: seconds at which the container's clock begins; ``counted``: ``frames`` is a count, no estimate.
+    ``start``: seconds at which the container's clock begins, which is zero for a player; ``origin``: ticks of the first
+    frame; ``deinterlace``: how its frames are read, and ``finer`` how many ticks of ``time_base`` make one of the
+    stream's.
     """
 
     path: Path
@@ -45,12 +52,38 @@ class Film:
     time_base: Fraction
     rate: Fraction
     frames: int
-    counted: bool
     duration: float
     start: float
-    interlaced: bool
     side: dict[str, bytes]
     notes: tuple[str, ...]
+    origin: int = 0
+    fields: Fields = PROGRESSIVE
+    deinterlace: Mode = "off"
+    finer: int = 1
+
+    def read_as(self, mode: str) -> Film:
+        """The same film as it is when its fields are read in ``mode``: "auto" chooses by what they are."""
+        chosen: Mode = AUTO[self.fields.kind] if mode == "auto" else mode  # type: ignore[assignment]
+        finer, faster = FINER[chosen], FASTER[chosen]
+        return replace(
+            self, deinterlace=chosen, finer=finer, time_base=self.time_base / finer, origin=self.origin * finer,
+            rate=self.rate * faster, frames=round(self.frames * faster),
+        )  # fmt: skip
+
+    @property
+    def timed(self) -> bool:
+        """Whether its frames have times of their own."""
+        return not self.container.startswith(UNTIMED)
+
+    @property
+    def interlaced(self) -> bool:
+        """Whether its frames are woven of two fields, of television or of film carried to it."""
+        return self.fields.kind != "progressive"
+
+    @property
+    def stream_base(self) -> Fraction:
+        """A tick of the stream itself, seconds."""
+        return self.time_base * self.finer
 
     @property
     def deep(self) -> bool:
@@ -76,10 +109,9 @@ def inspect(path: Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Film:
         frame = _first_frame(container, stream, path)
         _check_size(path, frame.width, frame.height, max_megapixels)
         components = frame.format.components
-        rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-        duration = float((container.duration or 0) * MICROSECOND)
-        if stream.duration:
-            duration = float(stream.duration * stream.time_base)
+        timed = not container.format.name.startswith(UNTIMED)
+        rate = usual_rate(stream, timed)
+        duration = _duration(container, stream)
         display, side = _side_data(frame)
         kind, codec = container.format.name, stream.codec_context.codec.canonical_name
         indexed = len(stream.index_entries) if kind.startswith("mov") else 0
@@ -91,11 +123,30 @@ def inspect(path: Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Film:
             rgb=frame.format.is_rgb or frame.format.has_palette,
             alpha=any(c.is_alpha for c in components),
             colour=read_colour(path, frame, codec), aspect=stream.sample_aspect_ratio or Fraction(1),
-            matrix=display, time_base=stream.time_base, rate=Fraction(rate),
-            frames=indexed or stream.frames or round(duration * rate), counted=bool(indexed), duration=duration,
-            start=float((container.start_time or 0) * MICROSECOND),
-            interlaced=is_interlaced(path, stream.index, duration), side=side, notes=tuple(_notes(frame, stream)),
+            matrix=display, time_base=stream.time_base, rate=rate,
+            frames=indexed or stream.frames or round(duration * rate), duration=duration,
+            start=float((container.start_time or 0) * MICROSECOND), origin=(timed and frame.pts) or 0,
+            fields=find_fields(path, stream.index, duration, codec, rate), side=side,
+            notes=tuple(_notes(frame, stream)),
         )  # fmt: skip
+
+
+def _duration(container: Any, stream: Any) -> float:
+    """Seconds, by the header's word; 0 if it says nothing."""
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    whole, start = container.duration or 0, container.start_time or 0
+    if container.format.name.startswith("matroska") and whole > start:  # its writers say where it ends
+        whole -= start
+    return float(whole * MICROSECOND)
+
+
+def usual_rate(stream: Any, timed: bool) -> Fraction:
+    """Frames a second: the average, unless no camera has it or, as in a stream without times, nobody measured it."""
+    said = [stream.average_rate, stream.guessed_rate, stream.base_rate]
+    order = said if timed else said[1:] + said[:1]
+    plausible = [Fraction(rate) for rate in order if rate and rate <= FASTEST]
+    return next(iter([*plausible, *(Fraction(rate) for rate in order if rate)]), Fraction(25))
 
 
 def video_stream(container: Any, path: Path) -> Any:
@@ -113,7 +164,7 @@ def video_stream(container: Any, path: Path) -> Any:
 def packets(container: Any, *streams: Any) -> Iterator[Any]:
     """The packets of ``streams``; ends where the file is damaged beyond reading, after one last, empty packet."""
     try:
-        yield from container.demux(*streams)
+        yield from demux(container, *streams)
     except FAULTS:
         return
 

@@ -16,7 +16,8 @@ from acutance.files import images
 from acutance.files.pyav import version
 from acutance.files.video_codecs import CHROMA, check_quality, choose_codec, container_of, even, pixel_format
 from acutance.files.video_colour import Colour
-from acutance.files.video_streams import CLOCKS_FROM_ANYWHERE, Companions
+from acutance.files.video_filters import FINER
+from acutance.files.video_streams import Companions
 from acutance.files.video_trial import companions
 from acutance.files.video_writing import Encoding, converter
 from acutance.files.videos import MAX_MEGAPIXELS, Film, inspect
@@ -28,13 +29,18 @@ from acutance.pipelines.upscale import Settings, Upscaler, final_size
 NEARLY = 1e-6  # of a tick or a frame: what rounding of decimal times may be off
 SEGMENT = 96  # frames: what a stop loses at most, and the longest group of pictures
 MOST_THREADS = 16  # of an encoder
+READ_AS = {
+    "on": "it is interlaced: fields are made into whole frames, {:.5g} a second (--deinterlace bob: twice as many)",
+    "bob": "it is interlaced: every field becomes a frame, {:.5g} a second",
+    "ivtc": "it is film carried to television: its own frames are put together again, {:.5g} a second",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class FilmSettings:
     """What to make of a film. Of ``scale``, ``width`` and ``height`` (pixels, as shown) at most one. ``deinterlace``:
-    "auto", "on" or "off". ``pixels``: "420", "422", "444", "same" or what suits the codec.
-    ``denoise_grain`` and ``stabilise_time``: 0 (off) to 1. ``start``, ``end``: seconds."""
+    "auto" or a mode of ``video_filters``. ``pixels``: "420", "422", "444", "same" or what suits the codec.
+    ``denoise_grain`` and ``stabilise_time``: 0 (off) to 1. ``start``, ``end``: seconds, as a player counts them."""
 
     scale: float | None = None
     width: int | None = None
@@ -57,8 +63,8 @@ class FilmSettings:
     def __post_init__(self) -> None:
         """Refuse contradictions before any work."""
         self.still()
-        if self.deinterlace not in ("auto", "on", "off"):
-            raise UsageError(f"--deinterlace {self.deinterlace}: expected auto, on or off")
+        if self.deinterlace not in ("auto", *FINER):
+            raise UsageError(f"--deinterlace {self.deinterlace}: expected auto, {', '.join(FINER)}")
         if self.pixels not in (None, *CHROMA, "same"):
             raise UsageError(f"--pixels {self.pixels}: expected {', '.join(CHROMA)} or same")
         for name in ("denoise_grain", "stabilise_time"):
@@ -116,7 +122,7 @@ def draw_up(source: Path, target: Path, upscaler: Upscaler, settings: FilmSettin
     """Look at a film and decide everything, before any work. Raises an ``AcutanceError`` for what cannot be."""
     container = container_of(target)
     _check_target(source, target)
-    film = inspect(source, max_megapixels=settings.max_megapixels)
+    film = inspect(source, max_megapixels=settings.max_megapixels).read_as(settings.deinterlace)
     scale = upscaler.model.geometry.scale
     size = result_size(film, scale, settings)
     codec = choose_codec(film, target, settings.codec, size)
@@ -133,8 +139,7 @@ def draw_up(source: Path, target: Path, upscaler: Upscaler, settings: FilmSettin
     plan = FilmPlan(
         input=images.sha256(source), stream=film.stream, model=upscaler.model.sha256,
         passes=tuple(grid.tile for grid in grids), halo=upscaler.model.geometry.halo, engine=engine,
-        precision=precision, encoding=asdict(encoding), segment=settings.segment,
-        deinterlace=settings.deinterlace == "on" or (settings.deinterlace == "auto" and film.interlaced),
+        precision=precision, encoding=asdict(encoding), segment=settings.segment, deinterlace=film.deinterlace,
         denoise_grain=settings.denoise_grain, stabilise_time=settings.stabilise_time, first=first, stop=stop,
         libraries=version(),
     )  # fmt: skip
@@ -171,10 +176,9 @@ def _excerpt(film: Film, settings: FilmSettings) -> tuple[int | None, int | None
     """Start and end in ticks of the film's own clock. Raises ``UsageError`` beyond the film's end."""
     if settings.start is not None and film.duration and settings.start >= film.duration:
         raise UsageError(f"--start {settings.start:g}: the film is {film.duration:.1f} s long")
-    zero = film.start if film.container in CLOCKS_FROM_ANYWHERE else 0.0
     ends_before = settings.end is not None and film.duration and settings.end >= film.duration
     first, stop = (
-        None if at is None else math.ceil((at + zero) / film.time_base - NEARLY)
+        None if at is None else math.ceil((at + film.start) / film.time_base - NEARLY)
         for at in (settings.start or None, None if ends_before else settings.end)
     )
     return first, stop
@@ -184,8 +188,8 @@ def _notes(film: Film, plan: FilmPlan, container: str, losses: list[str], others
     yield from film.notes
     yield from losses
     yield from others.notes
-    if plan.deinterlace:
-        yield "it is interlaced: fields are made into whole frames (bwdif)"
+    if film.deinterlace != "off":
+        yield READ_AS[film.deinterlace].format(float(film.rate))
     codec = plan.encoding["codec"]
     if film.aspect != 1 and container in ("matroska", "webm") and codec in ("ffv1", "prores", "av1"):
         yield (f"the shape of its pixels, {film.aspect.numerator}:{film.aspect.denominator}, is not kept by {codec} in "

@@ -66,7 +66,7 @@ class FilmPlan(Canonical):
     precision: str
     encoding: dict[str, Any]
     segment: int
-    deinterlace: bool
+    deinterlace: str
     denoise_grain: float
     stabilise_time: float
     first: int | None

@@ -17,8 +17,7 @@ from acutance.files import vips
 from acutance.files.atomic import atomic_path
 from acutance.files.video_codecs import check_quality, choose_codec, even, pixel_format
 from acutance.files.video_colour import resized, white
-from acutance.files.video_reading import Damage, Frame, Span, read_frames
-from acutance.files.video_streams import CLOCKS_FROM_ANYWHERE
+from acutance.files.video_reading import Account, Frame, Span, read_frames
 from acutance.files.video_writing import Encoding, converter, segment_writer
 from acutance.files.videos import Film, inspect
 from acutance.models.model import Model
@@ -57,7 +56,7 @@ def preview(
     begin = time.perf_counter()
     sheet = clip.with_suffix(".jpg")
     _check_free((clip, sheet), settings.overwrite)
-    film = inspect(source, max_megapixels=settings.max_megapixels)
+    film = inspect(source, max_megapixels=settings.max_megapixels).read_as(settings.deinterlace)
     size = result_size(film, upscaler.model.geometry.scale, settings)
     region = cut_out(film.width, film.height)
     large = tuple(max(2, round(n * r / s / 2) * 2) for n, r, s in zip(
@@ -137,14 +136,13 @@ def _pairs(
     cancelled: Callable[[], bool],
 ) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
     """Before and after of every frame, both at the size ``large``."""
-    zero = film.start if film.container in CLOCKS_FROM_ANYWHERE else 0.0
-    span = Span(first=round((at + zero) / film.time_base), stop=round((at + zero + seconds) / film.time_base))
-    deinterlace = settings.deinterlace == "on" or (settings.deinterlace == "auto" and film.interlaced)
+    begin, end = (round((moment + film.start) / film.time_base) for moment in (at, at + seconds))
+    span = Span(first=begin, stop=end)
     left, top, width, height = region
     originals: list[np.ndarray] = []
 
     def cropped() -> Iterator[tuple[Frame, bool]]:
-        for frame, new in read_frames(film, span, Damage(), deinterlace=deinterlace):
+        for frame, new in read_frames(film, span, Account()):
             if cancelled():
                 raise Interrupted("stopped")
             rgb = np.ascontiguousarray(frame.rgb[top : top + height, left : left + width])

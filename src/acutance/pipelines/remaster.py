@@ -19,7 +19,8 @@ import numpy as np
 from acutance.errors import AcutanceError, BadInput, Interrupted, UsageError
 from acutance.files.atomic import atomic_path
 from acutance.files.video_colour import white
-from acutance.files.video_reading import Damage, Frame, Lost, Span, missing, read_frames
+from acutance.files.video_ledger import Ledger, judge
+from acutance.files.video_reading import Account, Frame, Lost, Span, read_frames
 from acutance.files.video_writing import converter, read_segment, segment_writer
 from acutance.pipelines.conveyor import ahead
 from acutance.pipelines.film import FilmSettings, Project, draw_up
@@ -131,7 +132,7 @@ def _make_segments(
     """Make the segments that are missing, appending their facts to ``done``; how many frames the network ran."""
     maker = _Maker(project, journal, on_event, cancelled, done)
     try:
-        with closing(_results(project, upscaler, maker.damage, done, cancelled)) as results:
+        with closing(_results(project, upscaler, maker.account, done, cancelled)) as results:
             maker.results = results
             maker.step()
             if maker.waiting is None:
@@ -160,11 +161,11 @@ class _Maker:
         self.project, self.journal, self.on_event, self.cancelled, self.done = (
             project, journal, on_event, cancelled, done,
         )  # fmt: skip
-        self.damage, self.ran = Damage(), 0
+        self.account, self.ran = Account(), 0
         self.results: Iterator[Result] = iter(())
         self.waiting: Result | None = None
         self.made = self.before = sum(len(entry["pts"]) for entry in done)
-        self.counts = done[-1]["counts"] if done else [0, 0, 0, 0]
+        self.before_now = _ledger(done)
         self.convert = converter(project.film, project.encoding)
         self.begin = time.monotonic()
 
@@ -191,12 +192,12 @@ class _Maker:
             last = shown[-1]
             facts |= {
                 "pts": [frame.pts for frame in shown], "end": last.pts + (last.duration or project.film.step),
-                "crc": last.crc, "counts": [a + b for a, b in zip(self.counts, last.counts, strict=True)],
+                "crc": last.crc, "ledger": (self.before_now + last.ledger).stored(),
                 "delay": written.delay, "sha256": written.sha256, "last": self.waiting is None,
                 "damage": "", "notes": [],
             }  # fmt: skip
             if self.waiting is None:
-                facts |= self._findings(facts["counts"], facts["pts"])
+                facts |= self._findings(facts["pts"])
         return facts
 
     def _write(self, write: Callable[[np.ndarray], None]) -> list[Frame]:
@@ -220,29 +221,27 @@ class _Maker:
             "total": max(known, self.made) if known else None, "rate": now / max(time.monotonic() - self.begin, 1e-6),
         })  # fmt: skip
 
-    def _findings(self, counts: list[int], pts: list[int]) -> dict[str, Any]:
+    def _findings(self, pts: list[int]) -> dict[str, Any]:
         """Damage and remarks, known when all is read."""
-        undecodable, patched, retimed, set_back = counts
-        damage = replace(self.damage, undecodable=undecodable, patched=patched, set_back=set_back)
-        notes = [f"{retimed} frames had no time or ran backwards, and were given one"] if retimed else []
-        times = [time for entry in self.done for time in entry["pts"]] + pts
-        if gaps := missing(times):
-            notes.append(f"{gaps} frames seem to be missing inside: there are gaps between the times")
-        if self.damage.resized:
-            size = f"{self.project.film.width}x{self.project.film.height}"
-            notes.append(f"frames of {', '.join(sorted(self.damage.resized))} were resized to {size} as they came")
-        return {"damage": damage.text(), "notes": notes}
+        film, times = self.project.film, [time for entry in self.done for time in entry["pts"]] + pts
+        step = float(1 / film.rate / film.time_base)
+        verdict = judge(self.before_now + self.account.new, times, step=step, container=film.container)
+        return {"damage": verdict.damage, "notes": list(verdict.notes)}
+
+
+def _ledger(done: list[dict[str, Any]]) -> Ledger:
+    """The ledger of what is done."""
+    return Ledger.restored(done[-1]["ledger"]) if done else Ledger()
 
 
 def _results(
-    project: Project, upscaler: Upscaler, damage: Damage, done: list[dict[str, Any]], cancelled: Callable[[], bool]
+    project: Project, upscaler: Upscaler, account: Account, done: list[dict[str, Any]], cancelled: Callable[[], bool]
 ) -> Generator[Result, None, None]:
     """Finished frames in order: read and prepared in one thread, enlarged in a second."""
     plan, depth = project.plan, np.dtype(np.uint16 if project.film.deep else np.uint8)
     after = (done[-1]["pts"][-1], done[-1]["crc"]) if done else None
-    read = read_frames(project.film, Span(first=plan.first, stop=plan.stop), damage, deinterlace=plan.deinterlace,
-                       after=after, lead=look_back(plan.stabilise_time),
-                       jump=not (done and done[-1]["counts"][3]))  # fmt: skip
+    read = read_frames(project.film, Span(first=plan.first, stop=plan.stop), account, after=after,
+                       lead=look_back(plan.stabilise_time), jump=not _ledger(done).set_back)  # fmt: skip
     layout = Layout(3, depth, white(depth, project.film.colour))
 
     def enlarged() -> Iterator[Result]:
