@@ -1,0 +1,242 @@
+"""F1: damaged pictures through ``acutance upscale``, in batches that end with a healthy one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyvips
+
+from trials import handmade
+from trials.figures import Bar, Figure, tally
+from trials.judges import differs, levels, objection
+from trials.mutants import mutant
+from trials.pictures import SEEDS, seed
+from trials.running import JOURNAL, Bench, Ended, Warm, lines, short
+
+OPTIONS = ("--scale", "2", "--json", "--max-megapixels", "1")
+FORMATS: tuple[tuple[str, ...], ...] = ((), ("--format", "tif"), ("--format", "png"))
+SIZE = 20  # pictures a batch
+HEALTHY, HEALTHY_SEED = "zz_healthy.png", "png_rgb8.png"
+HANG = 10.0  # seconds without a word about a small picture
+ALLOWED = 3  # lines a picture that failed
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What comes of the seed itself: 8-bit levels, and what is said of it."""
+
+    pixels: np.ndarray
+    notes: frozenset[str]
+
+
+References = dict[tuple[str, tuple[str, ...]], Reference | None]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Mutants of one seed, by number, written in one format."""
+
+    name: str
+    numbers: range
+    options: tuple[str, ...]
+
+
+@dataclass
+class Outcome:
+    """What a batch came to: a word for every picture, and what else was wrong, each with enough to find it again."""
+
+    words: list[str] = field(default_factory=list)
+    faults: list[tuple[str, str]] = field(default_factory=list)
+    peak_mb: float = 0.0
+    slowest_s: float = 0.0
+
+
+def measure(bench: Bench) -> Figure:
+    """The figure."""
+    tried = bench.amount(540, 10_000)
+    batches = _batches(tried)
+    known: References = {}
+    for found in bench.each(_references, [(bench, options) for options in FORMATS]):
+        known |= found
+    outcomes = bench.each(_run, [(bench, batch, known) for batch in batches])
+    words = [word for outcome in outcomes for word in outcome.words]
+    faults = [fault for outcome in outcomes for fault in outcome.faults]
+    handmade_run, handmade_faults = handmade.measure(bench)
+    counts, kinds = tally(words), tally(kind for kind, _ in faults + handmade_faults)
+    bars = [Bar(kind, kinds.get(kind, 0)) for kind in ("exit 70", "traceback", "hang", "crash", "stray file",
+            "batch broken off", "healthy picture harmed", "partial result", "no word", "too many lines",
+            "memory above 1 GB", "escape code shown")]  # fmt: skip
+    bars.append(Bar("damage done without a note, share", counts.get("silent", 0) / max(1, len(words)), 0.001))
+    failures = [f"{kind}: {text}" for kind, text in handmade_faults + faults]
+    return Figure(bars, {
+        "mutants": len(words), "seeds": len(SEEDS), "handmade": handmade_run, "outcomes": counts, "faults": kinds,
+        "largest_peak_mb": round(max(outcome.peak_mb for outcome in outcomes)),
+        "slowest_batch_s": round(max(outcome.slowest_s for outcome in outcomes), 1),
+        "meaning": MEANING,
+    }, failures, ["damage that no checksum, length or decoder shows (counted as unknowable) cannot be reported"],
+    )  # fmt: skip
+
+
+MEANING = {
+    "refused": "one line, no result", "unchanged": "the result is the healthy picture's, within what anybody sees",
+    "said": "a result, with a note about the damage",
+    "unknowable": "another result, and no checksum, length or decoder objects to the file",
+    "silent": "another result without a note, though a checksum, a length or a decoder objects to the file",
+    "faint": "as silent, but the difference is hard to see",
+}  # fmt: skip
+
+
+def _batches(tried: int) -> list[Batch]:
+    """Every seed in turn, its formats of output in turn."""
+    found: list[Batch] = []
+    each = -(-tried // len(SEEDS))
+    size = min(SIZE, each)
+    for name in SEEDS:
+        for number, start in enumerate(range(0, each, size)):
+            found.append(Batch(name, range(start, min(each, start + size)), FORMATS[number % len(FORMATS)]))
+    return found
+
+
+def _references(warm: Warm, task: tuple[Bench, tuple[str, ...]]) -> References:
+    """Of every seed, written in one format; None where it is not read at all."""
+    bench, options = task
+    place = bench.place("seeds")
+    for name in SEEDS:
+        (place / name).write_bytes(seed(name))
+    ended = warm.run(["upscale", *SEEDS, "-o", "out", *OPTIONS, *options], place)
+    found: References = dict.fromkeys(((name, options) for name in SEEDS), None)
+    for event in ended.events:
+        if event["event"] == "done":
+            name = event["input"]
+            found[name, options] = Reference(levels(str(place / event["output"])), _notes(event, name))
+    return found
+
+
+def _notes(event: dict[str, Any], name: str) -> frozenset[str]:
+    """What is said, whatever the picture is called."""
+    return frozenset(note.replace(name, "it") for note in event.get("notes", ()))
+
+
+def _run(warm: Warm, task: tuple[Bench, Batch, References]) -> Outcome:
+    bench, batch, references = task
+    place, outcome = bench.place("batch"), Outcome()
+    suffix = Path(batch.name).suffix
+    made: dict[str, str] = {}
+    for number in batch.numbers:
+        data, how = mutant(seed(batch.name), batch.name, number, bench.seed)
+        name = f"m{number:05d}{suffix}"
+        (place / name).write_bytes(data)
+        made[name] = f"{batch.name} mutant {number} of seed {bench.seed} ({how}) {' '.join(batch.options)}"
+    (place / HEALTHY).write_bytes(seed(HEALTHY_SEED))
+    words = _through(warm, place, [*made, HEALTHY], batch.options, outcome, made)
+    reference = references[batch.name, batch.options]
+    for name, how in made.items():
+        word = words.get(name)
+        if isinstance(word, dict):
+            word = _judged(place, name, word, reference, outcome, how)
+        if word in ("silent", "exit 70", "hang", "crash", "no word", None):
+            bench.keep_file(place / name, f"{(word or 'no word').replace(' ', '-')}-{Path(batch.name).stem}-{name}")
+        outcome.words.append(word or "no word")
+        if word is None:
+            outcome.faults.append(("no word", how))
+    _check_healthy(place, words.get(HEALTHY), references[HEALTHY_SEED, batch.options], outcome, batch)
+    _check_strays(place, outcome, batch)
+    return outcome
+
+
+def _through(
+    warm: Warm, place: Path, names: list[str], options: tuple[str, ...], outcome: Outcome, made: dict[str, str]
+) -> dict[str, Any]:
+    """Run the batch; a crash or a hang is laid to the picture it happened at, and the rest run without that."""
+    words: dict[str, Any] = {}
+    left = names
+    while left:
+        ended = warm.run(["upscale", *left, "-o", "out", *OPTIONS, *options], place, patience=3 * HANG)
+        outcome.peak_mb, outcome.slowest_s = max(outcome.peak_mb, ended.peak_mb), max(outcome.slowest_s, ended.seconds)
+        words |= _heard(ended, outcome, made)
+        if not (ended.hung or ended.crashed):
+            _check_end(ended, len(left), outcome, made.get(left[0], left[0]))
+            break
+        rest = [name for name in left if name not in words]
+        if not rest:
+            break
+        alone = warm.run(["upscale", rest[0], "-o", "alone", *OPTIONS, *options], place, patience=HANG)
+        how = "hang" if alone.hung else f"crash ({alone.code})" if alone.crashed else ""
+        words[rest[0]] = how.split(" ")[0] or "refused"
+        kind = how.split(" ")[0] or ("hang" if ended.hung else "crash")
+        outcome.faults.append((kind, f"{made.get(rest[0], rest[0])}: {how or 'not when alone'} {short(ended.err)}"))
+        left = rest[1:]
+    return words
+
+
+def _heard(ended: Ended, outcome: Outcome, made: dict[str, str]) -> dict[str, Any]:
+    """The word for each picture that an event speaks of; of those that were made the event itself."""
+    words: dict[str, Any] = {}
+    for event in ended.events:
+        name = Path(event.get("input", "")).name
+        if event["event"] in ("progress", "summary", "note") or not name:
+            continue
+        if event["event"] != "failed":
+            words[name] = event
+        elif event["exit_code"] == 70:
+            words[name] = "exit 70"
+            outcome.faults.append(("exit 70", f"{made.get(name, name)}: {short(event['error'])}"))
+        else:
+            words[name] = "refused"
+    return words
+
+
+def _check_end(ended: Ended, pictures: int, outcome: Outcome, first: str) -> None:
+    summary = next((event for event in ended.events if event["event"] == "summary"), None)
+    if ended.traceback:
+        outcome.faults.append(("traceback", f"batch of {first}: {short(ended.err)}"))
+    if ended.code == 70:
+        outcome.faults.append(("exit 70", f"batch of {first}: {short(ended.err)}"))
+    if summary is None or summary["not_tried"]:
+        outcome.faults.append(("batch broken off", f"batch of {first}: {short(ended.err)}"))
+    if len(lines(ended.err)) > ALLOWED * pictures + 1:
+        outcome.faults.append(("too many lines", f"batch of {first}: {len(lines(ended.err))} lines"))
+
+
+def _judged(
+    place: Path, name: str, event: dict[str, Any], reference: Reference | None, outcome: Outcome, how: str
+) -> str:
+    """What to call a result, seen beside the healthy picture's."""
+    try:
+        pixels = levels(str(place / event["output"]))
+    except (pyvips.Error, KeyError) as error:
+        outcome.faults.append(("partial result", f"{how}: {short(str(error))}"))
+        return "partial result"
+    if reference is None:
+        return "unknowable"
+    said = bool(_notes(event, name) - reference.notes) or bool(event.get("damage"))
+    if np.array_equal(pixels, reference.pixels):
+        return "unchanged"
+    if said:
+        return "said"
+    visible = differs(pixels, reference.pixels)
+    if found := objection((place / name).read_bytes()):
+        outcome.faults += [("silent", f"{how}: {short(found, 100)}")] if visible else []
+        return "silent" if visible else "faint"
+    return "unknowable" if visible else "unchanged"
+
+
+def _check_healthy(place: Path, event: Any, reference: Reference | None, outcome: Outcome, batch: Batch) -> None:
+    try:
+        same = isinstance(event, dict) and reference is not None and np.array_equal(
+            levels(str(place / event["output"])), reference.pixels
+        )  # fmt: skip
+    except pyvips.Error:
+        same = False
+    if not same:
+        outcome.faults.append(("healthy picture harmed", f"batch of {batch.name} from {batch.numbers.start}"))
+
+
+def _check_strays(place: Path, outcome: Outcome, batch: Batch) -> None:
+    made = {f"m{number:05d}" for number in batch.numbers} | {Path(HEALTHY).stem}
+    for path in [*place.rglob("*")]:
+        if path.is_file() and path.name != JOURNAL and path.stem not in made:
+            outcome.faults.append(("stray file", f"{path.relative_to(place)}, batch of {batch.name}"))
