@@ -38,6 +38,7 @@ class Trial:
 
 TRIALS = {
     "F1": Trial("damaged pictures", "picture_mutants"),
+    "F3": Trial("damaged films", "film_mutants"),
 }
 NOT_MEASURED = {
     "F12": "overload: there is no server of jobs",
@@ -67,11 +68,11 @@ def main() -> int:
     if unknown := [name for name in given.names if name not in TRIALS]:
         parser.error(f"{', '.join(unknown)}: {NOT_MEASURED.get(unknown[0], 'no such figure')}")
     broken = []
-    for name in given.names or TRIALS:
-        with bench(given.jobs, given.quick, given.seed, given.share, given.keep) as at:
+    with bench(given.jobs, given.quick, given.seed, given.share, given.keep) as at:
+        for name in given.names or TRIALS:
             result = measured(name, at)
-        store(f"{name}-quick" if given.quick else name, result, given.out)
-        broken += [] if result["holds"] else [name]
+            store(f"{name}-quick" if given.quick else name, result, given.out)
+            broken += [] if result["holds"] else [name]
     if broken:
         print(f"bars that do not hold: {', '.join(broken)}", file=sys.stderr)
     return int(bool(broken))

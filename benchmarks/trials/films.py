@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import io
+import os
+import tempfile
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import av
@@ -13,6 +15,7 @@ import numpy as np
 
 from trials.pictures import scene
 
+os.environ.setdefault("SVT_LOG", "0")  # of the AV1 encoder, which is talkative
 RATE = 25
 SIZE = (64, 48)
 BEST = {"libx264": {"preset": "ultrafast", "crf": "12", "g": "8"}, "libx265": {"preset": "ultrafast", "x265-params": "log-level=none"},
@@ -70,29 +73,36 @@ def seed(name: str) -> bytes:
 
 def made(kind: Kind) -> bytes:
     """Write a film of a scene that moves, with a tone."""
-    file = io.BytesIO()
-    with av.open(file, "w", format=kind.muxer, options=kind.muxing) as target:
-        stream: Any = target.add_stream(kind.codec, rate=RATE, options=BEST.get(kind.codec, {}) | kind.options)
-        (stream.width, stream.height), stream.pix_fmt = kind.size, kind.pixels
-        if kind.times:
-            stream.codec_context.time_base = stream.time_base = Fraction(1, 1000)
-        if kind.b_frames:
-            stream.codec_context.max_b_frames = kind.b_frames
-        sound = _sound(target, kind.sound) if kind.sound else None
-        for number in range(kind.frames):
-            frame = av.VideoFrame.from_ndarray(scene(*kind.size, shift=3 * number), "rgb24").reformat(format=kind.pixels)
-            frame.pts = kind.times[number] if kind.times else number
-            frame.time_base = Fraction(1, 1000) if kind.times else Fraction(1, RATE)
-            target.mux(stream.encode(frame))
-        target.mux(stream.encode(None))
-        if sound is not None:
-            _play(target, sound, kind.frames / RATE)
-    return file.getvalue()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "film"
+        with av.open(str(path), "w", format=kind.muxer, options=kind.muxing) as target:
+            _fill(target, kind)
+        return path.read_bytes()
+
+
+def _fill(target: Any, kind: Kind) -> None:
+    stream = target.add_stream(kind.codec, rate=RATE, options=BEST.get(kind.codec, {}) | kind.options)
+    (stream.width, stream.height), stream.pix_fmt = kind.size, kind.pixels
+    if kind.times:
+        stream.codec_context.time_base = stream.time_base = Fraction(1, 1000)
+    if kind.b_frames:
+        stream.codec_context.max_b_frames = kind.b_frames
+    sound = _sound(target, kind.sound) if kind.sound else None
+    for number in range(kind.frames):
+        frame = av.VideoFrame.from_ndarray(scene(*kind.size, shift=3 * number), "rgb24").reformat(format=kind.pixels)
+        frame.pts = kind.times[number] if kind.times else number
+        frame.time_base = Fraction(1, 1000) if kind.times else Fraction(1, RATE)
+        target.mux(stream.encode(frame))
+    target.mux(stream.encode(None))
+    if sound is not None:
+        _play(target, sound, kind.frames / RATE)
 
 
 def _sound(target: Any, codec: str) -> Any:
     stream = target.add_stream(codec, rate=44_100 if codec in ("wmav2", "libmp3lame") else 48_000)
     stream.layout = "stereo" if codec == "wmav2" else "mono"
+    if codec == "wmav2":
+        stream.bit_rate = 128_000
     return stream
 
 

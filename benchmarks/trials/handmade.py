@@ -187,14 +187,13 @@ def measure(bench: Bench) -> tuple[int, list[tuple[str, str]]]:
 def _run(warm: Warm, task: tuple[Bench, str]) -> list[tuple[str, str]]:
     """The faults of one, with the limits of the usual command; a result is written as PNG."""
     bench, name = task
-    place = bench.place("handmade")
-    _made(place / name, name)
     given = name if not name.startswith("-") else f"./{name}"
-    arguments = ["upscale", given, "-o", "out.png", "--scale", "2"]
     if not bench.quick:
         warm.close()  # a process of its own, whose memory is that of this one file
-    ended = warm.run(arguments, place, patience=HANG)
-    return [(kind, f"handmade {name!r}: {text}") for kind, text in _faults(ended, place, name)]
+    with bench.place("handmade") as place:
+        _made(place / name, name)
+        ended = warm.run(["upscale", given, "-o", "out.png", "--scale", "2"], place, patience=HANG)
+        return [(kind, f"handmade {name!r}: {text}") for kind, text in _faults(ended, place, name)]
 
 
 def _faults(ended: Ended, place: Path, name: str) -> list[tuple[str, str]]:

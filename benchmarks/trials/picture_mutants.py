@@ -22,6 +22,7 @@ SIZE = 20  # pictures a batch
 HEALTHY, HEALTHY_SEED = "zz_healthy.png", "png_rgb8.png"
 HANG = 10.0  # seconds without a word about a small picture
 ALLOWED = 3  # lines a picture that failed
+KEPT = ("silent", "exit 70", "hang", "crash", "no word", "partial result")  # words of files to look at
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ def measure(bench: Bench) -> Figure:
     tried = bench.amount(540, 10_000)
     batches = _batches(tried)
     known: References = {}
+    assert bench.model.is_file()  # made before several at once would make it
     for found in bench.each(_references, [(bench, options) for options in FORMATS]):
         known |= found
     outcomes = bench.each(_run, [(bench, batch, known) for batch in batches])
@@ -68,7 +70,7 @@ def measure(bench: Bench) -> Figure:
     counts, kinds = tally(words), tally(kind for kind, _ in faults + handmade_faults)
     bars = [Bar(kind, kinds.get(kind, 0)) for kind in ("exit 70", "traceback", "hang", "crash", "stray file",
             "batch broken off", "healthy picture harmed", "partial result", "no word", "too many lines",
-            "memory above 1 GB", "escape code shown")]  # fmt: skip
+            "blamed on model or disk", "memory above 1 GB", "escape code shown")]  # fmt: skip
     bars.append(Bar("damage done without a note, share", counts.get("silent", 0) / max(1, len(words)), 0.001))
     failures = [f"{kind}: {text}" for kind, text in handmade_faults + faults]
     return Figure(bars, {
@@ -103,15 +105,15 @@ def _batches(tried: int) -> list[Batch]:
 def _references(warm: Warm, task: tuple[Bench, tuple[str, ...]]) -> References:
     """Of every seed, written in one format; None where it is not read at all."""
     bench, options = task
-    place = bench.place("seeds")
-    for name in SEEDS:
-        (place / name).write_bytes(seed(name))
-    ended = warm.run(["upscale", *SEEDS, "-o", "out", *OPTIONS, *options], place)
     found: References = dict.fromkeys(((name, options) for name in SEEDS), None)
-    for event in ended.events:
-        if event["event"] == "done":
-            name = event["input"]
-            found[name, options] = Reference(levels(str(place / event["output"])), _notes(event, name))
+    with bench.place("seeds") as place:
+        for name in SEEDS:
+            (place / name).write_bytes(seed(name))
+        ended = warm.run(["upscale", *SEEDS, "-o", "out", "--model", bench.model, *OPTIONS, *options], place)
+        for event in ended.events:
+            if event["event"] == "done":
+                name = event["input"]
+                found[name, options] = Reference(levels(str(place / event["output"])), _notes(event, name))
     return found
 
 
@@ -122,54 +124,94 @@ def _notes(event: dict[str, Any], name: str) -> frozenset[str]:
 
 def _run(warm: Warm, task: tuple[Bench, Batch, References]) -> Outcome:
     bench, batch, references = task
-    place, outcome = bench.place("batch"), Outcome()
-    suffix = Path(batch.name).suffix
-    made: dict[str, str] = {}
-    for number in batch.numbers:
-        data, how = mutant(seed(batch.name), batch.name, number, bench.seed)
-        name = f"m{number:05d}{suffix}"
-        (place / name).write_bytes(data)
-        made[name] = f"{batch.name} mutant {number} of seed {bench.seed} ({how}) {' '.join(batch.options)}"
-    (place / HEALTHY).write_bytes(seed(HEALTHY_SEED))
-    words = _through(warm, place, [*made, HEALTHY], batch.options, outcome, made)
-    reference = references[batch.name, batch.options]
-    for name, how in made.items():
-        word = words.get(name)
-        if isinstance(word, dict):
-            word = _judged(place, name, word, reference, outcome, how)
-        if word in ("silent", "exit 70", "hang", "crash", "no word", None):
-            bench.keep_file(place / name, f"{(word or 'no word').replace(' ', '-')}-{Path(batch.name).stem}-{name}")
-        outcome.words.append(word or "no word")
-        if word is None:
-            outcome.faults.append(("no word", how))
-    _check_healthy(place, words.get(HEALTHY), references[HEALTHY_SEED, batch.options], outcome, batch)
-    _check_strays(place, outcome, batch)
-    return outcome
+    with bench.place("batch") as place:
+        return _Run(bench, batch, references, place).outcome_by(warm)
 
 
-def _through(
-    warm: Warm, place: Path, names: list[str], options: tuple[str, ...], outcome: Outcome, made: dict[str, str]
-) -> dict[str, Any]:
-    """Run the batch; a crash or a hang is laid to the picture it happened at, and the rest run without that."""
-    words: dict[str, Any] = {}
-    left = names
-    while left:
-        ended = warm.run(["upscale", *left, "-o", "out", *OPTIONS, *options], place, patience=3 * HANG)
-        outcome.peak_mb, outcome.slowest_s = max(outcome.peak_mb, ended.peak_mb), max(outcome.slowest_s, ended.seconds)
-        words |= _heard(ended, outcome, made)
-        if not (ended.hung or ended.crashed):
-            _check_end(ended, len(left), outcome, made.get(left[0], left[0]))
-            break
-        rest = [name for name in left if name not in words]
-        if not rest:
-            break
-        alone = warm.run(["upscale", rest[0], "-o", "alone", *OPTIONS, *options], place, patience=HANG)
-        how = "hang" if alone.hung else f"crash ({alone.code})" if alone.crashed else ""
-        words[rest[0]] = how.split(" ")[0] or "refused"
-        kind = how.split(" ")[0] or ("hang" if ended.hung else "crash")
-        outcome.faults.append((kind, f"{made.get(rest[0], rest[0])}: {how or 'not when alone'} {short(ended.err)}"))
-        left = rest[1:]
-    return words
+@dataclass
+class _Run:
+    """One batch on its way. ``made``: what each file in it is, in words."""
+
+    bench: Bench
+    batch: Batch
+    references: References
+    place: Path
+    outcome: Outcome = field(default_factory=Outcome)
+    made: dict[str, str] = field(default_factory=dict)
+
+    def outcome_by(self, warm: Warm) -> Outcome:
+        """Write the files, run the batch, and judge what came of it."""
+        batch, suffix = self.batch, Path(self.batch.name).suffix
+        for number in batch.numbers:
+            data, how = mutant(seed(batch.name), batch.name, number, self.bench.seed)
+            name = f"m{number:05d}{suffix}"
+            (self.place / name).write_bytes(data)
+            self.made[name] = f"{batch.name} mutant {number} of seed {self.bench.seed} ({how}) {' '.join(batch.options)}"
+        (self.place / HEALTHY).write_bytes(seed(HEALTHY_SEED))
+        words = self._through(warm, [*self.made, HEALTHY])
+        for name, how in self.made.items():
+            word = words.get(name, "no word")
+            if isinstance(word, dict):
+                word = _judged(self.place, name, word, self.references[batch.name, batch.options], self.outcome, how)
+            if word == "no word":
+                self._fault("no word", how)
+            if word in KEPT:
+                kept = f"{word.replace(' ', '-')}-{Path(batch.name).stem}-{name}"
+                self.bench.keep_file(self.place / name, kept)
+            self.outcome.words.append(word)
+        self._check_healthy(words.get(HEALTHY))
+        self._check_strays()
+        return self.outcome
+
+    def _fault(self, kind: str, text: str) -> None:
+        self.outcome.faults.append((kind, text))
+
+    def _through(self, warm: Warm, names: list[str]) -> dict[str, Any]:
+        """Run the batch; a crash or a hang is laid to the picture it happened at, and the rest run without that."""
+        words: dict[str, Any] = {}
+        left = names
+        while left:
+            ended = warm.run(self._command(left, "out"), self.place, patience=3 * HANG)
+            self.outcome.peak_mb = max(self.outcome.peak_mb, ended.peak_mb)
+            self.outcome.slowest_s = max(self.outcome.slowest_s, ended.seconds)
+            words |= _heard(ended, self.outcome, self.made)
+            if not (ended.hung or ended.crashed):
+                _check_end(ended, len(left), self.outcome, self.made.get(left[0], left[0]))
+                break
+            rest = [name for name in left if name not in words]
+            if not rest:
+                break
+            words[rest[0]] = self._blame(warm, rest[0], "hang" if ended.hung else "crash", ended.err)
+            left = rest[1:]
+        return words
+
+    def _command(self, names: list[str], out: str) -> list[object]:
+        return ["upscale", *names, "-o", out, "--model", self.bench.model, *OPTIONS, *self.batch.options]
+
+    def _blame(self, warm: Warm, name: str, kind: str, err: str) -> str:
+        """Try the picture at which a batch ended once more, alone; what is said of it."""
+        alone = warm.run(self._command([name], "alone"), self.place, patience=HANG)
+        again = "again when alone" if alone.hung or alone.crashed else "not when alone"
+        self._fault(kind, f"{self.made.get(name, name)}: {again} {short(err)}")
+        return kind
+
+    def _check_healthy(self, event: Any) -> None:
+        """The healthy picture at the end must come out as ever."""
+        reference = self.references[HEALTHY_SEED, self.batch.options]
+        try:
+            same = isinstance(event, dict) and reference is not None and np.array_equal(
+                levels(str(self.place / event["output"])), reference.pixels
+            )  # fmt: skip
+        except pyvips.Error:
+            same = False
+        if not same:
+            self._fault("healthy picture harmed", f"batch of {self.batch.name} from {self.batch.numbers.start}")
+
+    def _check_strays(self) -> None:
+        known = {Path(name).stem for name in (*self.made, HEALTHY)}
+        for path in self.place.rglob("*"):
+            if path.is_file() and path.name != JOURNAL and path.stem not in known:
+                self._fault("stray file", f"{path.relative_to(self.place)}, batch of {self.batch.name}")
 
 
 def _heard(ended: Ended, outcome: Outcome, made: dict[str, str]) -> dict[str, Any]:
@@ -186,6 +228,8 @@ def _heard(ended: Ended, outcome: Outcome, made: dict[str, str]) -> dict[str, An
             outcome.faults.append(("exit 70", f"{made.get(name, name)}: {short(event['error'])}"))
         else:
             words[name] = "refused"
+            if event["exit_code"] in (4, 5):
+                outcome.faults.append(("blamed on model or disk", f"{made.get(name, name)}: {short(event['error'])}"))
     return words
 
 
@@ -222,21 +266,3 @@ def _judged(
         outcome.faults += [("silent", f"{how}: {short(found, 100)}")] if visible else []
         return "silent" if visible else "faint"
     return "unknowable" if visible else "unchanged"
-
-
-def _check_healthy(place: Path, event: Any, reference: Reference | None, outcome: Outcome, batch: Batch) -> None:
-    try:
-        same = isinstance(event, dict) and reference is not None and np.array_equal(
-            levels(str(place / event["output"])), reference.pixels
-        )  # fmt: skip
-    except pyvips.Error:
-        same = False
-    if not same:
-        outcome.faults.append(("healthy picture harmed", f"batch of {batch.name} from {batch.numbers.start}"))
-
-
-def _check_strays(place: Path, outcome: Outcome, batch: Batch) -> None:
-    made = {f"m{number:05d}" for number in batch.numbers} | {Path(HEALTHY).stem}
-    for path in [*place.rglob("*")]:
-        if path.is_file() and path.name != JOURNAL and path.stem not in made:
-            outcome.faults.append(("stray file", f"{path.relative_to(place)}, batch of {batch.name}"))

@@ -16,10 +16,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+HERE = Path(__file__).parents[1]  # from where the modules of this folder are found
 WORKER = Path(__file__).with_name("worker.py")
 CODES = {0, 1, 2, 3, 4, 5}  # what the README says a command that was not stopped may end with; 70 is a bug
 JOURNAL = ".acutance-journal.jsonl"
@@ -80,12 +82,28 @@ class Bench:
     keep: Path | None = None
     counted: int = 0
 
-    def place(self, name: str) -> Path:
-        """A new empty folder."""
+    @contextmanager
+    def place(self, name: str) -> Iterator[Path]:
+        """A new empty folder, which goes in the end with all that was said there."""
         self.counted += 1
         path = self.folder / f"{name}-{self.counted}"
         path.mkdir(parents=True)
-        return path
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+            for said in (Path(f"{path}.out"), Path(f"{path}.err")):
+                said.unlink(missing_ok=True)
+
+    @cached_property
+    def model(self) -> Path:
+        """The model file of a very small network, made and imported once."""
+        checkpoint, model = self.folder / "tiny.pth", self.folder / "tiny.safetensors"
+        made = run([sys.executable, "-m", "trials.models", str(checkpoint)], HERE, environment(self.folder), 300)
+        done = self.run(["models", "import", checkpoint, "-o", model], self.folder, timeout=300)
+        if not model.is_file():
+            raise SystemExit(f"no model could be made: {made.err}{done.err}")
+        return model
 
     def amount(self, quick: int, full: int) -> int:
         """How many, at least one."""
