@@ -39,6 +39,10 @@ class Trial:
 TRIALS = {
     "F1": Trial("damaged pictures", "picture_mutants"),
     "F3": Trial("damaged films", "film_mutants"),
+    "F5": Trial("damaged and hostile weight files", "weights"),
+    "F6": Trial("training killed at random moments", "kills", "measure_training"),
+    "F7": Trial("films and folders killed at random moments", "kills", "measure_films"),
+    "F8": Trial("every file operation fails once, or is killed at", "failures"),
 }
 NOT_MEASURED = {
     "F12": "overload: there is no server of jobs",

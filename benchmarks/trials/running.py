@@ -65,8 +65,8 @@ class Ended:
 def environment(home: Path, **more: str) -> dict[str, str]:
     """What a command sees: nobody's own models, scores and settings; hidden colours of a terminal neither."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ACUTANCE_", "XDG_"))}
-    here = {"HOME": str(home), "ACUTANCE_CACHE": str(home / "cache"), "PYTHONFAULTHANDLER": ""}
-    return {**kept, **here, **more}
+    paths = os.pathsep.join(filter(None, [kept.get("PYTHONPATH", ""), str(HERE)]))
+    return {**kept, "HOME": str(home), "ACUTANCE_CACHE": str(home / "cache"), "PYTHONPATH": paths, **more}
 
 
 @dataclass
