@@ -67,13 +67,14 @@ def measure(bench: Bench) -> Figure:
         return Figure([], {"tried": 0}, limits=["this machine has no C compiler, which the faults need"])
     points: list[Point] = []
     operations: dict[str, int] = {}
-    for job in _jobs(bench):
-        found, wanted = _operations(bench, job, library)
+    jobs = _jobs(bench)
+    counted = bench.each(_operations, [(bench, job) for job in jobs], LD_PRELOAD=str(library))
+    for job, (found, wanted) in zip(jobs, counted, strict=True):
         operations[job.name] = len(found)
         points += [Point(job, number, error, what, wanted) for number, what in enumerate(found, 1) for error in ERRORS]
     if bench.quick:
         points = points[:: max(1, len(points) // bench.amount(48, len(points)))]
-    outcomes = bench.each(_struck, [(bench, library, point) for point in points])
+    outcomes = bench.each(_struck, [(bench, point) for point in points], LD_PRELOAD=str(library))
     faults = [fault for outcome in outcomes for fault in outcome.faults]
     names = ("old file harmed", "partial result", "another result afterwards", "failed afterwards", "done on a failure",
              "exit 70", "traceback", "hang", "crash", "stray file", "nothing named", "too many lines")  # fmt: skip
@@ -126,16 +127,17 @@ def _tree(path: Path) -> str:
     return str([(each.name, hash(each.read_bytes())) for each in sorted(path.iterdir())])
 
 
-def _environment(library: Path, place: Path, number: int, error: int) -> dict[str, str]:
-    return {"LD_PRELOAD": str(library), "FAULT_FOLDER": str(place / "w"), "FAULT_LOG": str(place / "log"),
+def _environment(place: Path, number: int, error: int) -> dict[str, str]:
+    return {"FAULT_FOLDER": str(place / "w"), "FAULT_LOG": str(place / "log"),
             "FAULT_NTH": str(number), "FAULT_ERRNO": str(error)}  # fmt: skip
 
 
-def _operations(bench: Bench, job: Job, library: Path) -> tuple[list[str], str]:
+def _operations(warm: Warm, task: tuple[Bench, Job]) -> tuple[list[str], str]:
     """What the undisturbed command does to files, in order, and the digest of its result."""
+    bench, job = task
     with bench.place("count") as place:
         _lay(job, place)
-        ended = bench.run(job.arguments, place, timeout=300, **_environment(library, place, 0, 0))
+        ended = warm.run(job.arguments, place, patience=300, **_environment(place, 0, 0))
         if ended.code != 0:
             raise SystemExit(f"{job.name}: does not run undisturbed: {ended.err}")
         found = [line.split(" ", 1)[1].replace(str(place), "") for line in (place / "log").read_text().splitlines()]
@@ -148,16 +150,16 @@ def _lay(job: Job, place: Path) -> None:
         (place / "w" / job.result).write_bytes(OLD)
 
 
-def _struck(_: Warm, task: tuple[Bench, Path, Point]) -> Outcome:
+def _struck(warm: Warm, task: tuple[Bench, Point]) -> Outcome:
     """What one failure led to."""
-    bench, library, point = task
+    bench, point = task
     job = point.job
     where = f"{job.name}: {ERRORS[point.error]} at operation {point.number}, {point.what}"
     with bench.place("struck") as place:
         _lay(job, place)
-        ended = bench.run(job.arguments, place, timeout=120, **_environment(library, place, point.number, point.error))
+        ended = warm.run(job.arguments, place, patience=120, **_environment(place, point.number, point.error))
         outcome = Outcome("failed" if ended.code else "done", _faults(ended, point, place, where))
-        again = bench.run(job.arguments, place, timeout=300)
+        again = warm.run(job.arguments, place, patience=300)
         if again.code != 0:
             outcome.faults.append(("failed afterwards", f"{where}: {short(again.err)}"))
         elif job.digest(place / "w" / job.result) != point.wanted:

@@ -1,6 +1,6 @@
 /* Makes the n-th file operation below a folder fail, or kills the process there. Loaded before the C library's own.
-   FAULT_FOLDER: where; FAULT_LOG: a file that gets a line for each operation; FAULT_NTH: which one (0: none);
-   FAULT_ERRNO: what it fails with (0: kill -9). */
+   FAULT_FOLDER: where, counted anew when it changes; FAULT_LOG: a file that gets a line for each operation; FAULT_NTH:
+   which one (0: none); FAULT_ERRNO: what it fails with (0: kill -9). */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 static atomic_int count;
+static char counted[4096]; /* the folder that was counted last */
 
 static int below(const char *path) {
   const char *folder = getenv("FAULT_FOLDER");
@@ -34,6 +35,11 @@ static int below(const char *path) {
 /* Whether this operation is to fail now; errno is set then. */
 static int strikes(const char *what, const char *path) {
   if (!below(path)) return 0;
+  const char *folder = getenv("FAULT_FOLDER");
+  if (strncmp(counted, folder, sizeof counted - 1)) {
+    strncpy(counted, folder, sizeof counted - 1);
+    count = 0;
+  }
   int number = atomic_fetch_add(&count, 1) + 1;
   const char *log = getenv("FAULT_LOG"), *nth = getenv("FAULT_NTH"), *error = getenv("FAULT_ERRNO");
   int (*real_open)(const char *, int, ...) = dlsym(RTLD_NEXT, "open");

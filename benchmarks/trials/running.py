@@ -123,10 +123,11 @@ class Bench:
             self.keep.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, self.keep / name)
 
-    def each(self, work: Callable[[Warm, Given], Made], items: Sequence[Given]) -> list[Made]:
-        """``work`` on every item, ``jobs`` at once, each with a warm process of its own; in order."""
+    def each(self, work: Callable[[Warm, Given], Made], items: Sequence[Given], **more: str) -> list[Made]:
+        """``work`` on every item, ``jobs`` at once, each with a warm process of its own, which has ``more`` in its
+        environment; in order."""
         pool: SimpleQueue[Warm] = SimpleQueue()
-        warm = [Warm(self.folder) for _ in range(min(self.jobs, len(items)))]
+        warm = [Warm(self.folder, more) for _ in range(min(self.jobs, len(items)))]
         for worker in warm:
             pool.put(worker)
 
@@ -177,17 +178,19 @@ class Warm:
     """A process that runs commands one after another. It is begun anew after a crash, a hang and ``MOST`` commands."""
 
     folder: Path
+    more: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = None
     served: int = 0
     MOST: int = field(default=400, repr=False)
 
     def run(
-        self, arguments: Sequence[object], folder: Path, *, patience: float = 30, progress: Callable[[str], int] = len
-    ) -> Ended:
-        """One command. It hangs when ``progress`` of its output has not changed for ``patience`` seconds."""
+        self, arguments: Sequence[object], folder: Path, *, patience: float = 30, **more: str
+    ) -> Ended:  # fmt: skip
+        """One command, with ``more`` in its environment. It hangs when it has said nothing for ``patience`` seconds."""
         process = self._started()
         out, err = (Path(f"{folder}.{name}") for name in ("out", "err"))
-        task = {"arguments": [str(each) for each in arguments], "folder": str(folder), "out": str(out), "err": str(err)}
+        task = {"arguments": [str(each) for each in arguments], "folder": str(folder), "out": str(out), "err": str(err),
+                "environment": more}  # fmt: skip
         begin = moved = time.monotonic()
         seen = -1
         assert process.stdin and process.stdout
@@ -195,7 +198,7 @@ class Warm:
             process.stdin.write(json.dumps(task) + "\n")
             process.stdin.flush()
         while not select.select([process.stdout], [], [], STILL)[0]:
-            now = progress(_text(out))
+            now = out.stat().st_size if out.exists() else 0
             if now != seen:
                 seen, moved = now, time.monotonic()
             if time.monotonic() - moved > patience:
@@ -217,7 +220,7 @@ class Warm:
             self.served = 0
             self.process = subprocess.Popen(
                 [sys.executable, str(WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                env=environment(self.folder), start_new_session=True,
+                env=environment(self.folder, **self.more), start_new_session=True,
             )  # fmt: skip
         return self.process
 

@@ -1,7 +1,7 @@
 """A process that runs one acutance command after another: starting Python anew for each would take most of the time.
 
-Reads tasks as JSON lines from stdin, ``{"arguments": [...], "folder": ..., "out": FILE, "err": FILE}``, and answers
-each with a line of how it ended. Whatever ends this process instead of one command is found by whoever started it.
+Reads tasks as JSON lines from stdin, ``{"arguments": [...], "folder": ..., "out": FILE, "err": FILE, "environment":
+{...}}``, and answers each with a line of how it ended. Whatever ends this process instead of one command is found by whoever started it.
 """
 
 from __future__ import annotations
@@ -59,8 +59,11 @@ def main() -> None:
             os.dup2(file, number)
             os.close(file)
         forget_peak()
+        os.environ.update(task["environment"])
         begin = time.monotonic()
         code = command(task["arguments"])
+        for name in task["environment"]:
+            del os.environ[name]
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()
