@@ -38,11 +38,14 @@ class Trial:
 
 TRIALS = {
     "F1": Trial("damaged pictures", "picture_mutants"),
+    "F2": Trial("pictures that are healthy but not plain", "tricky"),
     "F3": Trial("damaged films", "film_mutants"),
+    "F4": Trial("frames at their times, sound as it was", "times"),
     "F5": Trial("damaged and hostile weight files", "weights"),
     "F6": Trial("training killed at random moments", "kills", "measure_training"),
     "F7": Trial("films and folders killed at random moments", "kills", "measure_films"),
     "F8": Trial("every file operation fails once, or is killed at", "failures"),
+    "F10": Trial("too little memory, too few open files", "starvation"),
 }
 NOT_MEASURED = {
     "F12": "overload: there is no server of jobs",

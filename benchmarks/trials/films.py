@@ -88,14 +88,14 @@ def _fill(target: Any, kind: Kind) -> None:
     if kind.b_frames:
         stream.codec_context.max_b_frames = kind.b_frames
     sound = _sound(target, kind.sound) if kind.sound else None
-    for number in range(kind.frames):
+    for number in range(len(kind.times) or kind.frames):
         frame = av.VideoFrame.from_ndarray(scene(*kind.size, shift=3 * number), "rgb24").reformat(format=kind.pixels)
         frame.pts = kind.times[number] if kind.times else number
         frame.time_base = Fraction(1, 1000) if kind.times else Fraction(1, RATE)
         target.mux(stream.encode(frame))
     target.mux(stream.encode(None))
     if sound is not None:
-        _play(target, sound, kind.frames / RATE)
+        _play(target, sound, kind.times[-1] / 1000 if kind.times else kind.frames / RATE)
 
 
 def _sound(target: Any, codec: str) -> Any:

@@ -31,14 +31,15 @@ Given, Made = TypeVar("Given"), TypeVar("Made")
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended. ``code``: its exit code, minus the signal that killed it; ``hung``: it was killed here
-    because nothing happened for too long."""
+    """How a command ended. ``code``: its exit code, minus the signal that killed it; ``peak_mb`` and ``space_mb``: the
+    most memory it held, and the most address space; ``hung``: it was killed here because nothing happened too long."""
 
     code: int
     out: str
     err: str
     seconds: float
     peak_mb: float = 0.0
+    space_mb: float = 0.0
     hung: bool = False
 
     @property
@@ -211,7 +212,8 @@ class Warm:
             return Ended(code, _text(out), _text(err), time.monotonic() - begin)
         answer = json.loads(line)
         self.served += 1
-        return Ended(answer["code"], _text(out), _text(err), answer["seconds"], answer["peak_mb"])
+        return Ended(answer["code"], _text(out), _text(err), answer["seconds"], answer["peak_mb"],
+                     answer["space_mb"])  # fmt: skip
 
     def _started(self) -> subprocess.Popen[str]:
         if self.process is not None and self.served >= self.MOST:

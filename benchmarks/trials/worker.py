@@ -16,13 +16,15 @@ import traceback
 CLEAR, STATUS = "/proc/self/clear_refs", "/proc/self/status"
 
 
-def peak_mb() -> float:
-    """The highest resident memory since it was last forgotten."""
+def peaks() -> dict[str, float]:
+    """MB: the highest resident memory since it was last forgotten, and the largest address space ever."""
+    found = {"VmHWM": 0.0, "VmPeak": 0.0}
     with contextlib.suppress(OSError), open(STATUS) as file:
         for line in file:
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 1024
-    return 0.0
+            name, _, text = line.partition(":")
+            if name in found:
+                found[name] = int(text.split()[0]) / 1024
+    return {"peak_mb": found["VmHWM"], "space_mb": found["VmPeak"]}
 
 
 def forget_peak() -> None:
@@ -67,7 +69,7 @@ def main() -> None:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()
-        answers.write(json.dumps({"code": code, "seconds": time.monotonic() - begin, "peak_mb": peak_mb()}) + "\n")
+        answers.write(json.dumps({"code": code, "seconds": time.monotonic() - begin, **peaks()}) + "\n")
         answers.flush()
 
 
