@@ -45,7 +45,11 @@ TRIALS = {
     "F6": Trial("training killed at random moments", "kills", "measure_training"),
     "F7": Trial("films and folders killed at random moments", "kills", "measure_films"),
     "F8": Trial("every file operation fails once, or is killed at", "failures"),
+    "F9": Trial("memory whatever the size", "memory"),
     "F10": Trial("too little memory, too few open files", "starvation"),
+    "F11": Trial("values that are not finite", "finite"),
+    "F13": Trial("slow clients and payloads at the server", "server", "measure_attacks"),
+    "F15": Trial("many requests to the server", "server", "measure_soak"),
 }
 NOT_MEASURED = {
     "F12": "overload: there is no server of jobs",

@@ -1,6 +1,6 @@
 """A network so small that trials measure everything around it: made as another program's checkpoint, and imported.
 
-As a program: python -m trials.models FILE.pth writes that checkpoint.
+As a program: python -m trials.models FILE.pth [FACTOR] writes that checkpoint, one layer made FACTOR times as strong.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 ARGUMENTS = {"scale": 2, "channels": 8, "convolutions": 1}
 
 
-def write_checkpoint(path: Path, wrapped: bool = True) -> None:
+def write_checkpoint(path: Path, factor: float = 1.0) -> None:
     """An SRVGGNetCompact of those sizes that nearly enlarges by repetition, as Real-ESRGAN stores it."""
     import torch
 
@@ -19,8 +19,9 @@ def write_checkpoint(path: Path, wrapped: bool = True) -> None:
 
     torch.manual_seed(1)
     weights = start_near_identity(Compact(**ARGUMENTS)).state_dict()
-    torch.save({"params": weights} if wrapped else weights, path)
+    weights["body.0.weight"] *= factor
+    torch.save({"params": weights}, path)
 
 
 if __name__ == "__main__":
-    write_checkpoint(Path(sys.argv[1]))
+    write_checkpoint(Path(sys.argv[1]), *map(float, sys.argv[2:]))
