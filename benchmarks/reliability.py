@@ -1,6 +1,6 @@
 """How reliable acutance is, in figures: damaged files, kills, failing disks, little memory, hostile weights.
 
-Usage: python benchmarks/reliability.py [F1 F3 ...] [--quick] [--jobs 2] [--seed 1] [--share 1] [--keep FOLDER] [--out FOLDER]
+Usage: python benchmarks/reliability.py [F1 F3 ...] [--quick] [--share 1] [--seed 1] [--jobs 2] [--keep DIR] [--out DIR]
 Without names all figures are measured. Each makes its own inputs, runs the command line in processes of its own, and
 writes results/reliability/NAME.json (with --quick NAME-quick.json, a small sample of it). The exit code is 1 where a
 bar does not hold. --keep keeps the files that broke one; number n of a seed is always the same damage.

@@ -1,5 +1,6 @@
-"""F8: every file operation of a command fails once, or is where it is killed: what stood there before stays, one line says
-what happened, and the same command afterwards makes what it would have made.
+"""F8: every file operation of a command fails once, or is where it is killed.
+
+What stood there before stays, one line says what happened, and the same command afterwards makes what it would have made.
 
 A small library loaded before the C library's own lets the n-th operation below the folder of results fail.
 """
@@ -76,13 +77,33 @@ def measure(bench: Bench) -> Figure:
         points = points[:: max(1, len(points) // bench.amount(48, len(points)))]
     outcomes = bench.each(_struck, [(bench, point) for point in points], LD_PRELOAD=str(library))
     faults = [fault for outcome in outcomes for fault in outcome.faults]
-    names = ("old file harmed", "partial result", "another result afterwards", "failed afterwards", "done on a failure",
-             "exit 70", "traceback", "hang", "crash", "stray file", "nothing named", "too many lines")  # fmt: skip
+    names = (
+        "old file harmed",
+        "partial result",
+        "another result afterwards",
+        "failed afterwards",
+        "done on a failure",
+        "exit 70",
+        "traceback",
+        "hang",
+        "crash",
+        "stray file",
+        "nothing named",
+        "too many lines",
+    )
     bars = [Bar(name, sum(kind == name for kind, _ in faults)) for name in names]
-    counts = {"points": len(points), "operations": operations, "outcomes": tally(outcome.word for outcome in outcomes),
-              "errors": tally(ERRORS[point.error] for point in points)}  # fmt: skip
-    return Figure(bars, counts, [f"{kind}: {text}" for kind, text in faults],
-                  ["operations of programs that call the kernel without the C library"])  # fmt: skip
+    counts = {
+        "points": len(points),
+        "operations": operations,
+        "outcomes": tally(outcome.word for outcome in outcomes),
+        "errors": tally(ERRORS[point.error] for point in points),
+    }
+    return Figure(
+        bars,
+        counts,
+        [f"{kind}: {text}" for kind, text in faults],
+        ["operations of programs that call the kernel without the C library"],
+    )
 
 
 def _library(bench: Bench) -> Path | None:
@@ -90,7 +111,9 @@ def _library(bench: Bench) -> Path | None:
     library = bench.folder / "fault.so"
     if compiler is None:
         return None
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, SOURCE, "-ldl"], check=True, capture_output=True)
+    subprocess.run(
+        [compiler, "-shared", "-fPIC", "-O1", "-o", library, SOURCE, "-ldl"], check=True, capture_output=True
+    )
     return library
 
 
@@ -104,19 +127,28 @@ def _jobs(bench: Bench) -> list[Job]:
         Job("picture as PNG", ("upscale", picture, "-o", "w/out.png", "--overwrite", *small), "out.png", _bytes),
         Job("picture as TIFF", ("upscale", picture, "-o", "w/out.tif", "--overwrite", *small), "out.tif", _bytes),
         Job("picture as JPEG", ("upscale", tagged, "-o", "w/out.jpg", "--overwrite", *small), "out.jpg", _bytes),
-        Job("film", ("remaster", film, "-o", "w/out.mkv", "--overwrite", "--preset", "ultrafast", *small), "out.mkv",
-            lambda path: frames_of(path.parent)),
-    ]  # fmt: skip
+        Job(
+            "film",
+            ("remaster", film, "-o", "w/out.mkv", "--overwrite", "--preset", "ultrafast", *small),
+            "out.mkv",
+            lambda path: frames_of(path.parent),
+        ),
+    ]
     if bench.quick:
         return jobs
     checkpoint = bench.folder / "tiny.pth"
     train = ("train", RECIPE, "--data", dataset(bench), "--out", "w/run", "--steps", 4)
     return [
         *jobs,
-        Job("import", ("models", "import", checkpoint, "-o", "w/made.safetensors", "--overwrite"), "made.safetensors", _bytes),
+        Job(
+            "import",
+            ("models", "import", checkpoint, "-o", "w/made.safetensors", "--overwrite"),
+            "made.safetensors",
+            _bytes,
+        ),
         Job("prepare", ("prepare", bench.folder / "photos", "-o", "w/set"), "set", _tree, old=False),
         Job("training", train, "run", lambda path: weights_of(path.parent), old=False),
-    ]  # fmt: skip
+    ]
 
 
 def _bytes(path: Path) -> str:
@@ -128,8 +160,12 @@ def _tree(path: Path) -> str:
 
 
 def _environment(place: Path, number: int, error: int) -> dict[str, str]:
-    return {"FAULT_FOLDER": str(place / "w"), "FAULT_LOG": str(place / "log"),
-            "FAULT_NTH": str(number), "FAULT_ERRNO": str(error)}  # fmt: skip
+    return {
+        "FAULT_FOLDER": str(place / "w"),
+        "FAULT_LOG": str(place / "log"),
+        "FAULT_NTH": str(number),
+        "FAULT_ERRNO": str(error),
+    }
 
 
 def _operations(warm: Warm, task: tuple[Bench, Job]) -> tuple[list[str], str]:
@@ -165,7 +201,9 @@ def _struck(warm: Warm, task: tuple[Bench, Point]) -> Outcome:
         elif job.digest(place / "w" / job.result) != point.wanted:
             outcome.faults.append(("another result afterwards", where))
         left = [str(each.relative_to(place)) for each in (place / "w").rglob("*")]
-        outcome.faults += [("stray file", f"{where}: {name} after the second run") for name in left if _stray(job, name)]
+        outcome.faults += [
+            ("stray file", f"{where}: {name} after the second run") for name in left if _stray(job, name)
+        ]
     return outcome
 
 
@@ -211,5 +249,3 @@ def _whole(job: Job, result: Path, wanted: str) -> bool:
         return job.digest(result) == wanted
     except Exception:  # whatever a reader says of half a file
         return False
-
-

@@ -45,9 +45,14 @@ class Figure:
 
     def to_dict(self) -> dict[str, Any]:
         """For a result."""
-        return {"holds": self.holds, "bars": [bar.row() for bar in self.bars], "counts": self.counts,
-                "failures": self.failures[:SHOWN], "failures_in_all": len(self.failures),
-                "not_covered": self.limits}  # fmt: skip
+        return {
+            "holds": self.holds,
+            "bars": [bar.row() for bar in self.bars],
+            "counts": self.counts,
+            "failures": self.failures[:SHOWN],
+            "failures_in_all": len(self.failures),
+            "not_covered": self.limits,
+        }
 
 
 def tally(words: Iterable[str]) -> dict[str, int]:

@@ -20,9 +20,9 @@ MOST_PACKETS = 20_000
 
 @dataclass
 class Found:
-    """``frames`` of ``packets`` came out with ``errors``; ``flagged`` are those the decoder calls corrupt. ``declared``:
-    frames that the container promises; ``seconds``: how long it says it is; ``last``: when the last frame ends, after
-    the first one's time. ``sound``: bytes by stream."""
+    """``frames`` of ``packets`` came out with ``errors``; the decoder calls ``flagged`` of them corrupt. ``declared``:
+    frames that the container promises; ``seconds``: how long it says it is; ``last``: from the first frame's time to
+    the last one's. ``sound``: bytes by stream."""
 
     packets: int = 0
     frames: int = 0
@@ -38,9 +38,11 @@ class Found:
     def objects(self) -> str:
         """What it objects to, in words; empty if all is well."""
         told = {
-            "errors while decoding": self.errors, "frames called corrupt": self.flagged,
-            "packets without a frame": max(0, self.packets - self.frames), "it breaks off": int(bool(self.broken)),
-        }  # fmt: skip
+            "errors while decoding": self.errors,
+            "frames called corrupt": self.flagged,
+            "packets without a frame": max(0, self.packets - self.frames),
+            "it breaks off": int(bool(self.broken)),
+        }
         return ", ".join(f"{text}: {count}" for text, count in told.items() if count)
 
     def promises(self, frames: int, seconds: float, step: float) -> str:
@@ -103,6 +105,10 @@ def _decoded(packet: Any, found: Found) -> Iterator[Any]:
         found.errors += 1
 
 
+def _frames(packet: Any) -> list[Any]:
+    return packet.decode()
+
+
 @dataclass
 class Shown:
     """A result as read back: frames as small grey pictures, seconds of each, bytes of sound by stream."""
@@ -123,7 +129,7 @@ def shown(path: Path) -> Shown:
                 name = f"{packet.stream.index} {packet.stream.codec_context.name}"
                 sound[name] = sound.get(name, 0) + packet.size
             if packet.stream is stream:
-                for frame in packet.decode():
+                for frame in _frames(packet):
                     pictures.append(frame.to_ndarray(format="gray"))
                     times.append(float(frame.time or 0))
     return Shown(np.stack(pictures) if pictures else np.zeros((0, 1, 1), np.uint8), times, sound)

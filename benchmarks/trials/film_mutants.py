@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from trials.figures import Bar, Figure, tally
 from trials.film_judge import Found, Shown, shown
 from trials.films import RATE, SEEDS, seed
@@ -53,24 +52,44 @@ def measure(bench: Bench) -> Figure:
     faults = [fault for outcome in outcomes for fault in outcome.faults]
     unread = sorted(name for name, reference in references.items() if reference is None)
     kinds = tally(kind for kind, _ in faults)
-    names = ("silent loss", "silent loss of sound", "exit 70", "traceback", "hang", "crash", "stray file",
-             "partial result", "blamed on model or disk", "too many lines")  # fmt: skip
+    names = (
+        "silent loss",
+        "silent loss of sound",
+        "exit 70",
+        "traceback",
+        "hang",
+        "crash",
+        "stray file",
+        "partial result",
+        "blamed on model or disk",
+        "too many lines",
+    )
     bars = [Bar(name, kinds.get(name, 0)) for name in names] + [Bar("healthy films refused", len(unread))]
-    counts = {"mutants": len(outcomes), "seeds": len(SEEDS), "outcomes": tally(outcome.word for outcome in outcomes),
-              "faults": kinds, "largest_peak_mb": round(max(outcome.peak_mb for outcome in outcomes)),
-              "meaning": MEANING}  # fmt: skip
+    counts = {
+        "mutants": len(outcomes),
+        "seeds": len(SEEDS),
+        "outcomes": tally(outcome.word for outcome in outcomes),
+        "faults": kinds,
+        "largest_peak_mb": round(max(outcome.peak_mb for outcome in outcomes)),
+        "meaning": MEANING,
+    }
     limits = ["frames that nothing in the file speaks of any more (counted as unknowable) cannot be missed"]
-    return Figure(bars, counts, [f"healthy film refused: {name}" for name in unread]
-                  + [f"{kind}: {text}" for kind, text in faults], limits)  # fmt: skip
+    return Figure(
+        bars,
+        counts,
+        [f"healthy film refused: {name}" for name in unread] + [f"{kind}: {text}" for kind, text in faults],
+        limits,
+    )
 
 
 MEANING = {
-    "refused": "one line, no result", "unchanged": "all frames, as the healthy film's within what anybody sees",
+    "refused": "one line, no result",
+    "unchanged": "all frames, as the healthy film's within what anybody sees",
     "said": "exit 1, or a note on what is wrong",
     "unknowable": "fewer or other frames, and neither the container's promises nor a plain decoder object",
     "silent loss": "fewer frames without a word, though the container promises more or a decoder objects",
     "silently wrong": "all frames, some visibly other than the healthy film's, though a decoder called them corrupt",
-}  # fmt: skip
+}
 
 
 def _options(name: str, number: int) -> tuple[str, list[str]]:
@@ -140,9 +159,16 @@ def _faults(ended: Ended, place: Path, where: str) -> list[tuple[str, str]]:
 
 
 def _judge(
-    bench: Bench, source: Path, target: Path, done: dict[str, Any], reference: Reference, outcome: Outcome,
-    where: str, *, whole: bool,
-) -> None:  # fmt: skip
+    bench: Bench,
+    source: Path,
+    target: Path,
+    done: dict[str, Any],
+    reference: Reference,
+    outcome: Outcome,
+    where: str,
+    *,
+    whole: bool,
+) -> None:
     """What to call a result; an excerpt is only looked at for whether it is whole."""
     try:
         made = shown(target)

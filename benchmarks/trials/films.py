@@ -12,15 +12,18 @@ from typing import Any
 
 import av
 import numpy as np
-
 from trials.pictures import scene
 
 os.environ.setdefault("SVT_LOG", "0")  # of the AV1 encoder, which is talkative
 RATE = 25
 SIZE = (64, 48)
-BEST = {"libx264": {"preset": "ultrafast", "crf": "12", "g": "8"}, "libx265": {"preset": "ultrafast", "x265-params": "log-level=none"},
-        "libvpx-vp9": {"cpu-used": "8", "deadline": "realtime", "crf": "20"}, "libvpx": {"cpu-used": "8", "crf": "10"},
-        "libsvtav1": {"preset": "13", "svtav1-params": "lp=1"}}  # fmt: skip
+BEST = {
+    "libx264": {"preset": "ultrafast", "crf": "12", "g": "8"},
+    "libx265": {"preset": "ultrafast", "x265-params": "log-level=none"},
+    "libvpx-vp9": {"cpu-used": "8", "deadline": "realtime", "crf": "20"},
+    "libvpx": {"cpu-used": "8", "crf": "10"},
+    "libsvtav1": {"preset": "13", "svtav1-params": "lp=1"},
+}
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ SEEDS: dict[str, Kind] = {
     "wmv2.wmv": Kind("wmv2", "asf", "wmav2"),
     "h263.3gp": Kind("h263", "3gp", size=(128, 96)),
     "varied.mkv": Kind("libx264", "matroska", times=tuple(n * 40 + (n * n * 7) % 25 for n in range(24))),
-}  # fmt: skip
+}
 
 
 @cache

@@ -1,4 +1,4 @@
-"""F11: values that are not finite, from the picture, the network or the training, never reach a result or a checkpoint."""
+"""F11: values that are not finite, of a picture, a network or a training, reach no result and no checkpoint."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pyvips
 from safetensors.numpy import load_file
-
 from trials.figures import Bar, Figure
 from trials.pictures import saved, scene, seed, vips
 from trials.running import Bench, Warm, environment, run, short
@@ -28,11 +27,21 @@ def measure(bench: Bench) -> Figure:
     networks = bench.each(_network, [(bench, number) for number in range(bench.amount(1, 20))])
     (trained,) = bench.each(_training, [bench])
     faults = [fault for found in [*pictures, *networks, trained] for fault in found]
-    kinds = ("not finite in a result", "model blamed for a picture", "batch broken off", "black tile", "failed",
-             "poisoned checkpoint", "exit 70")  # fmt: skip
+    kinds = (
+        "not finite in a result",
+        "model blamed for a picture",
+        "batch broken off",
+        "black tile",
+        "failed",
+        "poisoned checkpoint",
+        "exit 70",
+    )
     counts = {"pictures": len(pictures), "networks": len(networks), "training steps": STEPS[not bench.quick]}
-    return Figure([Bar(kind, sum(kind == each for each, _ in faults)) for kind in kinds], counts,
-                  [f"{kind}: {text}" for kind, text in faults])  # fmt: skip
+    return Figure(
+        [Bar(kind, sum(kind == each for each, _ in faults)) for kind in kinds],
+        counts,
+        [f"{kind}: {text}" for kind, text in faults],
+    )
 
 
 def _picture(warm: Warm, task: tuple[Bench, int]) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""What a reader that looks closely can know of a damaged picture: checksums, lengths and two other decoders' objections.
+"""What a close reader can know of a damaged picture: checksums, lengths and two other decoders' objections.
 
 Without any objection nobody can know: a flipped byte of an uncompressed picture is another picture.
 """

@@ -1,4 +1,4 @@
-"""F6 and F7: kill -9 at random moments, and the same command again until it ends: the same result, and little done twice."""
+"""F6 and F7: kill -9 at random moments, then the same command again: the same result, and little done twice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import safe_open
-
 from trials.figures import Bar, Figure
 from trials.film_judge import shown
 from trials.films import Kind, made
@@ -69,13 +68,39 @@ def measure_films(bench: Bench) -> Figure:
     folder.mkdir(exist_ok=True)
     for number, name in enumerate(list(SEEDS)[:PICTURES]):
         (folder / f"{number:02d}{Path(name).suffix}").write_bytes(seed(name))
-    film = ("remaster", bench.folder / "film.mkv", "-o", "out.mkv", "--model", bench.model, "--preset", "ultrafast", "--json")
+    film = (
+        "remaster",
+        bench.folder / "film.mkv",
+        "-o",
+        "out.mkv",
+        "--model",
+        bench.model,
+        "--preset",
+        "ultrafast",
+        "--json",
+    )
     batch = ("upscale", folder, "-o", "out", "--model", bench.model, "--json")
-    return _figure(bench, [
-        (Job("film", film, '"progress"', frames_of, _progress, SEGMENT, lambda name: name == "out.mkv"), bench.amount(2, 50)),
-        (Job("folder", batch, '"progress"', _files, _progress, 1, lambda name: name == "out" or name.startswith("out/")),
-         bench.amount(2, 30)),
-    ])  # fmt: skip
+    return _figure(
+        bench,
+        [
+            (
+                Job("film", film, '"progress"', frames_of, _progress, SEGMENT, lambda name: name == "out.mkv"),
+                bench.amount(2, 50),
+            ),
+            (
+                Job(
+                    "folder",
+                    batch,
+                    '"progress"',
+                    _files,
+                    _progress,
+                    1,
+                    lambda name: name == "out" or name.startswith("out/"),
+                ),
+                bench.amount(2, 30),
+            ),
+        ],
+    )
 
 
 def _figure(bench: Bench, jobs: list[tuple[Job, int]]) -> Figure:
@@ -102,9 +127,7 @@ def _killed(bench: Bench, job: Job, kills: int) -> Count:
     return count
 
 
-def _one(
-    bench: Bench, job: Job, place: Path, dice: random.Random, window: float, wanted: str, count: Count
-) -> None:  # fmt: skip
+def _one(bench: Bench, job: Job, place: Path, dice: random.Random, window: float, wanted: str, count: Count) -> None:
     """One run with a few kills, then to its end."""
     here, reached, most = 0, -1, MOST_QUICK if bench.quick else MOST
     for number in range(most + 1):
@@ -136,9 +159,14 @@ def _watched(bench: Bench, job: Job, place: Path, moment: float | None) -> tuple
     begin, begun, hung = time.monotonic(), 0.0, False
     with open(said, "wb") as out, open(err, "wb") as errors:
         process = subprocess.Popen(
-            command, cwd=place, stdin=subprocess.DEVNULL, stdout=out, stderr=errors, env=environment(bench.folder),
+            command,
+            cwd=place,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=errors,
+            env=environment(bench.folder),
             start_new_session=True,
-        )  # fmt: skip
+        )
         while process.poll() is None:
             now = time.monotonic()
             if not begun and job.begun.encode() in said.read_bytes():
@@ -150,8 +178,8 @@ def _watched(bench: Bench, job: Job, place: Path, moment: float | None) -> tuple
                 break
             time.sleep(LOOK)
     end = time.monotonic()
-    text = [path.read_bytes().decode(errors="replace") for path in (said, err)]
-    return Ended(process.returncode, *text, end - begin, hung=hung), end - (begun or end)
+    text, told = (path.read_bytes().decode(errors="replace") for path in (said, err))
+    return Ended(process.returncode, text, told, end - begin, hung=hung), end - (begun or end)
 
 
 def _steps(ended: Ended) -> list[int]:

@@ -14,8 +14,10 @@ def measure(bench: Bench) -> Figure:
     """The figure, with the usual model, four times."""
     peaks = bench.each(_peak, [(bench, side) for side in SIDES[bench.quick]])
     ratio = peaks[-1] / peaks[0]
-    bars = [Bar("peak memory, MB", max(peaks), MOST_MB),
-            Bar("large to small", ratio, QUICK_RATIO if bench.quick else RATIO)]  # fmt: skip
+    bars = [
+        Bar("peak memory, MB", max(peaks), MOST_MB),
+        Bar("large to small", ratio, QUICK_RATIO if bench.quick else RATIO),
+    ]
     return Figure(bars, {f"{side}x{side}": round(peak) for side, peak in zip(SIDES[bench.quick], peaks, strict=True)})
 
 

@@ -30,28 +30,47 @@ def calls(canary: Path) -> dict[str, Body]:
     shell = f"touch '{at}'"
     inner = b"\x80\x02" + call("os", "system", shell) + b"."
     return {
-        "os.system": call("os", "system", shell), "posix.system": call("posix", "system", shell),
-        "os.popen": call("os", "popen", shell), "os.mkdir": call("os", "mkdir", at),
+        "os.system": call("os", "system", shell),
+        "posix.system": call("posix", "system", shell),
+        "os.popen": call("os", "popen", shell),
+        "os.mkdir": call("os", "mkdir", at),
         "subprocess.call": call("subprocess", "call", ["touch", at]),
         "subprocess.Popen": call("subprocess", "Popen", ["touch", at]),
         "subprocess.getoutput": call("subprocess", "getoutput", shell),
-        "builtins.exec": call("builtins", "exec", code), "builtins.eval": call("builtins", "eval", code),
-        "__builtin__.eval": call("__builtin__", "eval", code), "builtins.open": call("builtins", "open", at, "w"),
-        "io.open": call("io", "open", at, "w"), "_io.FileIO": call("_io", "FileIO", at, "w"),
-        "codecs.open": call("codecs", "open", at, "w"), "gzip.open": call("gzip", "open", at, "w"),
-        "tarfile.open": call("tarfile", "open", at, "w"), "zipfile.ZipFile": call("zipfile", "ZipFile", at, "w"),
-        "logging.FileHandler": call("logging", "FileHandler", at), "sqlite3.connect": call("sqlite3", "connect", at),
-        "shelve.open": call("shelve", "open", at), "timeit.timeit": call("timeit", "timeit", code, "pass", None, 1),
-        "cProfile.run": call("cProfile", "run", code), "runpy._run_code": call("runpy", "_run_code", code, {}),
-        "pickle.loads": call("pickle", "loads", inner), "_pickle.loads": call("_pickle", "loads", inner),
-        "torch.load": call("torch.storage", "_load_from_bytes", inner), "torch.save": call("torch", "save", {}, at),
+        "builtins.exec": call("builtins", "exec", code),
+        "builtins.eval": call("builtins", "eval", code),
+        "__builtin__.eval": call("__builtin__", "eval", code),
+        "builtins.open": call("builtins", "open", at, "w"),
+        "io.open": call("io", "open", at, "w"),
+        "_io.FileIO": call("_io", "FileIO", at, "w"),
+        "codecs.open": call("codecs", "open", at, "w"),
+        "gzip.open": call("gzip", "open", at, "w"),
+        "tarfile.open": call("tarfile", "open", at, "w"),
+        "zipfile.ZipFile": call("zipfile", "ZipFile", at, "w"),
+        "logging.FileHandler": call("logging", "FileHandler", at),
+        "sqlite3.connect": call("sqlite3", "connect", at),
+        "shelve.open": call("shelve", "open", at),
+        "timeit.timeit": call("timeit", "timeit", code, "pass", None, 1),
+        "cProfile.run": call("cProfile", "run", code),
+        "runpy._run_code": call("runpy", "_run_code", code, {}),
+        "pickle.loads": call("pickle", "loads", inner),
+        "_pickle.loads": call("_pickle", "loads", inner),
+        "torch.load": call("torch.storage", "_load_from_bytes", inner),
+        "torch.save": call("torch", "save", {}, at),
         "torch.jit": call("torch.jit.unsupported_tensor_ops", "execWrapper", code, {}, {}),
         "numpy.runstring": call("numpy.testing._private.utils", "runstring", code, {}),
-        "numpy.savetxt": call("numpy", "savetxt", at, [1.0]), "multiprocessing": call("multiprocessing.util", "spawnv_passfds", "/bin/touch", ["touch", at], ()),
+        "numpy.savetxt": call("numpy", "savetxt", at, [1.0]),
+        "multiprocessing": call("multiprocessing.util", "spawnv_passfds", "/bin/touch", ["touch", at], ()),
         "functools.partial": b"cfunctools\npartial\n(cos\nsystem\n" + _value(shell) + b"tR)R",
-        "operator.methodcaller": b"coperator\nmethodcaller\n" + _value(("write_text", "x")) + b"R" + _value(()) + b"0(cpathlib\nPosixPath\n" + _value((at,)) + b"RtR",
+        "operator.methodcaller": b"coperator\nmethodcaller\n"
+        + _value(("write_text", "x"))
+        + b"R"
+        + _value(())
+        + b"0(cpathlib\nPosixPath\n"
+        + _value((at,))
+        + b"RtR",
         "getattr": b"cbuiltins\ngetattr\n(cpathlib\nPosixPath\n" + _value((at,)) + b"R" + _value("touch") + b"tR)R",
-    }  # fmt: skip
+    }
 
 
 def inst(canary: Path) -> Body:
@@ -109,8 +128,14 @@ def after_tensors(body: Body) -> bytes:
     return pickle.dumps({}, protocol=2) + _pickle(body)
 
 
-FORMS: tuple[Callable[[Body], bytes], ...] = (zipped, raw, legacy, in_dictionary, lambda body: zipped(body, crc=False),
-                                              after_tensors)  # fmt: skip
+FORMS: tuple[Callable[[Body], bytes], ...] = (
+    zipped,
+    raw,
+    legacy,
+    in_dictionary,
+    lambda body: zipped(body, crc=False),
+    after_tensors,
+)
 SUFFIXES = (".pth", ".pt", ".bin", ".ckpt", ".safetensors", ".pkl")
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pyvips
-
 from trials import handmade
 from trials.figures import Bar, Figure, tally
 from trials.judges import differs, levels, objection
@@ -68,27 +67,51 @@ def measure(bench: Bench) -> Figure:
     faults = [fault for outcome in outcomes for fault in outcome.faults]
     handmade_run, handmade_faults = handmade.measure(bench)
     counts, kinds = tally(words), tally(kind for kind, _ in faults + handmade_faults)
-    bars = [Bar(kind, kinds.get(kind, 0)) for kind in ("exit 70", "traceback", "hang", "crash", "stray file",
-            "batch broken off", "healthy picture harmed", "partial result", "no word", "too many lines",
-            "blamed on model or disk", "memory above 1 GB", "escape code shown")]  # fmt: skip
+    bars = [
+        Bar(kind, kinds.get(kind, 0))
+        for kind in (
+            "exit 70",
+            "traceback",
+            "hang",
+            "crash",
+            "stray file",
+            "batch broken off",
+            "healthy picture harmed",
+            "partial result",
+            "no word",
+            "too many lines",
+            "blamed on model or disk",
+            "memory above 1 GB",
+            "escape code shown",
+        )
+    ]
     bars.append(Bar("damage done without a note, share", counts.get("silent", 0) / max(1, len(words)), 0.001))
     failures = [f"{kind}: {text}" for kind, text in handmade_faults + faults]
-    return Figure(bars, {
-        "mutants": len(words), "seeds": len(SEEDS), "handmade": handmade_run, "outcomes": counts, "faults": kinds,
-        "largest_peak_mb": round(max(outcome.peak_mb for outcome in outcomes)),
-        "slowest_batch_s": round(max(outcome.slowest_s for outcome in outcomes), 1),
-        "meaning": MEANING,
-    }, failures, ["damage that no checksum, length or decoder shows (counted as unknowable) cannot be reported"],
-    )  # fmt: skip
+    return Figure(
+        bars,
+        {
+            "mutants": len(words),
+            "seeds": len(SEEDS),
+            "handmade": handmade_run,
+            "outcomes": counts,
+            "faults": kinds,
+            "largest_peak_mb": round(max(outcome.peak_mb for outcome in outcomes)),
+            "slowest_batch_s": round(max(outcome.slowest_s for outcome in outcomes), 1),
+            "meaning": MEANING,
+        },
+        failures,
+        ["damage that no checksum, length or decoder shows (counted as unknowable) cannot be reported"],
+    )
 
 
 MEANING = {
-    "refused": "one line, no result", "unchanged": "the result is the healthy picture's, within what anybody sees",
+    "refused": "one line, no result",
+    "unchanged": "the result is the healthy picture's, within what anybody sees",
     "said": "a result, with a note about the damage",
     "unknowable": "another result, and no checksum, length or decoder objects to the file",
     "silent": "another result without a note, though a checksum, a length or a decoder objects to the file",
     "faint": "as silent, but the difference is hard to see",
-}  # fmt: skip
+}
 
 
 def _batches(tried: int) -> list[Batch]:
@@ -146,7 +169,9 @@ class _Run:
             data, how = mutant(seed(batch.name), batch.name, number, self.bench.seed)
             name = f"m{number:05d}{suffix}"
             (self.place / name).write_bytes(data)
-            self.made[name] = f"{batch.name} mutant {number} of seed {self.bench.seed} ({how}) {' '.join(batch.options)}"
+            self.made[name] = (
+                f"{batch.name} mutant {number} of seed {self.bench.seed} ({how}) {' '.join(batch.options)}"
+            )
         (self.place / HEALTHY).write_bytes(seed(HEALTHY_SEED))
         words = self._through(warm, [*self.made, HEALTHY])
         for name, how in self.made.items():
@@ -199,9 +224,11 @@ class _Run:
         """The healthy picture at the end must come out as ever."""
         reference = self.references[HEALTHY_SEED, self.batch.options]
         try:
-            same = isinstance(event, dict) and reference is not None and np.array_equal(
-                levels(str(self.place / event["output"])), reference.pixels
-            )  # fmt: skip
+            same = (
+                isinstance(event, dict)
+                and reference is not None
+                and np.array_equal(levels(str(self.place / event["output"])), reference.pixels)
+            )
         except pyvips.Error:
             same = False
         if not same:

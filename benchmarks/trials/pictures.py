@@ -166,7 +166,7 @@ SEEDS: dict[str, Callable[[], bytes]] = {
     "gif_transparent.gif": lambda: saved(_palette(), "GIF", transparency=3, interlace=1, comment=b"a scene"),
     "bmp_24.bmp": lambda: saved(_rgb(), "BMP"),
     "bmp_palette.bmp": lambda: saved(_palette(), "BMP"),
-}  # fmt: skip
+}
 
 
 def _with_iptc(jpeg: bytes) -> bytes:

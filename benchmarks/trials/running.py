@@ -26,7 +26,8 @@ WORKER = Path(__file__).with_name("worker.py")
 CODES = {0, 1, 2, 3, 4, 5}  # what the README says a command that was not stopped may end with; 70 is a bug
 JOURNAL = ".acutance-journal.jsonl"
 STILL = 0.1  # seconds between two looks at a command that runs
-Given, Made = TypeVar("Given"), TypeVar("Made")
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 @dataclass
 class Bench:
-    """Where trials happen: a folder that goes, how many at once, how many in all (``share`` of the usual), and where what
+    """Where trials happen: a folder that goes, how many at once, which ``share`` of the usual number, and where what
     failed is kept."""
 
     folder: Path
@@ -111,9 +112,14 @@ class Bench:
         return max(1, round(self.share * (quick if self.quick else full)))
 
     def run(
-        self, arguments: Sequence[object], folder: Path, *, timeout: float = 120, before: Callable[[], None] | None = None,
+        self,
+        arguments: Sequence[object],
+        folder: Path,
+        *,
+        timeout: float = 120,
+        before: Callable[[], None] | None = None,
         **more: str,
-    ) -> Ended:  # fmt: skip
+    ) -> Ended:
         """One command in a process of its own. ``before``: run in it first, for limits."""
         command = [sys.executable, "-m", "acutance", *map(str, arguments)]
         return run(command, folder, environment(self.folder, **more), timeout, before)
@@ -160,9 +166,15 @@ def run(
     """Run to the end or ``timeout`` seconds; then it and all it started are killed."""
     begin = time.monotonic()
     process = subprocess.Popen(
-        command, cwd=folder, env=seen, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        preexec_fn=before, start_new_session=True,
-    )  # fmt: skip
+        command,
+        cwd=folder,
+        env=seen,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=before,
+        start_new_session=True,
+    )
     try:
         out, err = process.communicate(timeout=timeout)
         hung = False
@@ -170,8 +182,8 @@ def run(
         os.killpg(process.pid, signal.SIGKILL)
         out, err = process.communicate()
         hung = True
-    text = [data.decode(errors="replace") for data in (out, err)]
-    return Ended(process.returncode, *text, time.monotonic() - begin, hung=hung)
+    said, told = out.decode(errors="replace"), err.decode(errors="replace")
+    return Ended(process.returncode, said, told, time.monotonic() - begin, hung=hung)
 
 
 @dataclass
@@ -184,14 +196,17 @@ class Warm:
     served: int = 0
     MOST: int = field(default=400, repr=False)
 
-    def run(
-        self, arguments: Sequence[object], folder: Path, *, patience: float = 30, **more: str
-    ) -> Ended:  # fmt: skip
+    def run(self, arguments: Sequence[object], folder: Path, *, patience: float = 30, **more: str) -> Ended:
         """One command, with ``more`` in its environment. It hangs when it has said nothing for ``patience`` seconds."""
         process = self._started()
         out, err = (Path(f"{folder}.{name}") for name in ("out", "err"))
-        task = {"arguments": [str(each) for each in arguments], "folder": str(folder), "out": str(out), "err": str(err),
-                "environment": more}  # fmt: skip
+        task = {
+            "arguments": [str(each) for each in arguments],
+            "folder": str(folder),
+            "out": str(out),
+            "err": str(err),
+            "environment": more,
+        }
         begin = moved = time.monotonic()
         seen = -1
         assert process.stdin and process.stdout
@@ -212,8 +227,7 @@ class Warm:
             return Ended(code, _text(out), _text(err), time.monotonic() - begin)
         answer = json.loads(line)
         self.served += 1
-        return Ended(answer["code"], _text(out), _text(err), answer["seconds"], answer["peak_mb"],
-                     answer["space_mb"])  # fmt: skip
+        return Ended(answer["code"], _text(out), _text(err), answer["seconds"], answer["peak_mb"], answer["space_mb"])
 
     def _started(self) -> subprocess.Popen[str]:
         if self.process is not None and self.served >= self.MOST:
@@ -221,9 +235,13 @@ class Warm:
         if self.process is None:
             self.served = 0
             self.process = subprocess.Popen(
-                [sys.executable, str(WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                env=environment(self.folder, **self.more), start_new_session=True,
-            )  # fmt: skip
+                [sys.executable, str(WORKER)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                env=environment(self.folder, **self.more),
+                start_new_session=True,
+            )
         return self.process
 
     def close(self) -> None:

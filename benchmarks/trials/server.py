@@ -20,7 +20,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from PIL import Image
-
 from trials.figures import Bar, Figure, tally
 from trials.pictures import saved, scene
 from trials.running import Bench, environment
@@ -71,9 +70,13 @@ def serving(bench: Bench, descriptors: int) -> Iterator[Server]:
         command = [sys.executable, "-m", "acutance", "study", "serve", "s", "--port", "0", "--json"]
         with open(log, "wb") as errors:
             process = subprocess.Popen(
-                command, cwd=place, stdout=subprocess.PIPE, stderr=errors, env=environment(bench.folder),
+                command,
+                cwd=place,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env=environment(bench.folder),
                 preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors)),
-            )  # fmt: skip
+            )
         try:
             assert process.stdout
             address = urlsplit(json.loads(process.stdout.readline())["url"])
@@ -117,14 +120,21 @@ def measure_attacks(bench: Bench) -> Figure:
         log = server.log.stat().st_size
     late = sum(not ok or seconds > GOOD_WITHIN for ok, seconds in waits)
     bars = [
-        Bar("good requests not answered within a second", late), Bar("slow clients not closed in 15 s", closed.count(False)),
+        Bar("good requests not answered within a second", late),
+        Bar("slow clients not closed in 15 s", closed.count(False)),
         Bar("answers with a file from elsewhere", sum(SECRET in body or b"root:" in body for _, body in answers)),
-        Bar("answers 5xx", sum(status >= 500 for status, _ in answers)), Bar("server gone", int(not alive)),
+        Bar("answers 5xx", sum(status >= 500 for status, _ in answers)),
+        Bar("server gone", int(not alive)),
         Bar("log, bytes", log, LOG_BYTES),
-    ]  # fmt: skip
-    counts = {"slow clients": len(closed), "good requests": len(waits), "payloads": len(answers),
-              "slowest good answer, s": round(max(seconds for _, seconds in waits), 3), "log, bytes": log,
-              "answers": tally(str(status) for status, _ in answers)}  # fmt: skip
+    ]
+    counts = {
+        "slow clients": len(closed),
+        "good requests": len(waits),
+        "payloads": len(answers),
+        "slowest good answer, s": round(max(seconds for _, seconds in waits), 3),
+        "log, bytes": log,
+        "answers": tally(str(status) for status, _ in answers),
+    }
     return Figure(bars, counts, limits=["outbound connections are not watched (no network namespace is assumed)"])
 
 
@@ -164,25 +174,71 @@ def _is_closed(client: socket.socket) -> bool:
 
 def payloads(page: str) -> list[bytes]:
     """Requests that nobody sends by accident."""
-    up = ("../" * 8, "..%2f" * 8, "%2e%2e/" * 8, "..%5c" * 8, "....//" * 8, "%252e%252e%252f" * 8, "/", "..;/" * 8, "%c0%ae%c0%ae/" * 8)
+    up = (
+        "../" * 8,
+        "..%2f" * 8,
+        "%2e%2e/" * 8,
+        "..%5c" * 8,
+        "....//" * 8,
+        "%252e%252e%252f" * 8,
+        "/",
+        "..;/" * 8,
+        "%c0%ae%c0%ae/" * 8,
+    )
     targets = ("etc/passwd", "secret.txt", "proc/self/environ", "s/secret", "etc/passwd%00.png")
-    paths = [f"{base}/{way}{target}" for base in (f"{page}/picture", "/study", page) for way in up for target in targets]
-    paths += ["/", "//", "/study/", "/" + "a" * 9000, f"{page}/picture/%00", f"{page}/picture/" + "%ff" * 300, "*", "http://[::1]:1/"]
+    paths = [
+        f"{base}/{way}{target}" for base in (f"{page}/picture", "/study", page) for way in up for target in targets
+    ]
+    paths += [
+        "/",
+        "//",
+        "/study/",
+        "/" + "a" * 9000,
+        f"{page}/picture/%00",
+        f"{page}/picture/" + "%ff" * 300,
+        "*",
+        "http://[::1]:1/",
+    ]
     found = [_request("GET", path) for path in paths]
     head = {"Host": "127.0.0.1"}
-    found += [_request(method, f"{page}/answer", head | more, body) for method, more, body in (
-        ("POST", {}, b"{}"), ("POST", {"Content-Type": "application/json"}, b"[" * 2000),
-        ("POST", {"Content-Length": "-1"}, b""), ("POST", {"Content-Length": "99999999999999999999"}, b""),
-        ("POST", {"Content-Length": "abc"}, b""), ("POST", {"Transfer-Encoding": "chunked"}, b"ffffffff\r\n"),
-        ("POST", {"Transfer-Encoding": "chunked"}, b"0\r\n\r\n"), ("POST", {"Origin": "http://elsewhere.example"}, b"{}"),
-        ("POST", {"Host": "elsewhere.example"}, b"{}"), ("POST", {"Host": "127.0.0.1@elsewhere.example"}, b"{}"),
-        ("POST", {"Content-Type": "multipart/form-data; boundary=" + "b" * 3000}, b"--b"), ("PUT", {}, b"x"), ("DELETE", {}, b""),
-        ("TRACE", {}, b""), ("CONNECT", {}, b""), ("GET", {"Range": "bytes=" + ",".join(["0-1"] * 900)}, b""),
-        ("GET", {"Cookie": "a=b; " * 900}, b""), ("GET", {"X": "y" * 70_000}, b""), ("POST", {}, b"x" * 9000),
-        ("POST", {"Content-Type": "application/json"}, b'{"item": "\xff"}'), ("POST", {"Content-Type": "application/json"}, b'{"item": 1e999}'),
-        ("POST", {"Content-Type": "application/json"}, b'{"item": {"a": null}, "score": []}'), ("POST", {"Expect": "100-continue"}, b""),
-        ("GET", {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Key": "x", "Sec-WebSocket-Version": "13"}, b""),
-    )]  # fmt: skip
+    found += [
+        _request(method, f"{page}/answer", head | more, body)
+        for method, more, body in (
+            ("POST", {}, b"{}"),
+            ("POST", {"Content-Type": "application/json"}, b"[" * 2000),
+            ("POST", {"Content-Length": "-1"}, b""),
+            ("POST", {"Content-Length": "99999999999999999999"}, b""),
+            ("POST", {"Content-Length": "abc"}, b""),
+            ("POST", {"Transfer-Encoding": "chunked"}, b"ffffffff\r\n"),
+            ("POST", {"Transfer-Encoding": "chunked"}, b"0\r\n\r\n"),
+            ("POST", {"Origin": "http://elsewhere.example"}, b"{}"),
+            ("POST", {"Host": "elsewhere.example"}, b"{}"),
+            ("POST", {"Host": "127.0.0.1@elsewhere.example"}, b"{}"),
+            ("POST", {"Content-Type": "multipart/form-data; boundary=" + "b" * 3000}, b"--b"),
+            ("PUT", {}, b"x"),
+            ("DELETE", {}, b""),
+            ("TRACE", {}, b""),
+            ("CONNECT", {}, b""),
+            ("GET", {"Range": "bytes=" + ",".join(["0-1"] * 900)}, b""),
+            ("GET", {"Cookie": "a=b; " * 900}, b""),
+            ("GET", {"X": "y" * 70_000}, b""),
+            ("POST", {}, b"x" * 9000),
+            ("POST", {"Content-Type": "application/json"}, b'{"item": "\xff"}'),
+            ("POST", {"Content-Type": "application/json"}, b'{"item": 1e999}'),
+            ("POST", {"Content-Type": "application/json"}, b'{"item": {"a": null}, "score": []}'),
+            ("POST", {"Expect": "100-continue"}, b""),
+            (
+                "GET",
+                {
+                    "Upgrade": "websocket",
+                    "Connection": "Upgrade",
+                    "Sec-WebSocket-Key": "x",
+                    "Sec-WebSocket-Version": "13",
+                },
+                b"",
+            ),
+        )
+    ]
     return [*found, b"\x16\x03\x01\x02\x00", b"\0" * 200, b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\r\n" * 500]
 
 
@@ -213,7 +269,10 @@ def measure_soak(bench: Bench) -> Figure:
         for number in range(100):
             _one(server, random.Random(number))
         memory, files, before = server.rss_mb(), server.descriptors(), _files(server)
-        threads = [threading.Thread(target=_many, args=(server, wanted // clients, bench.seed * 10 + n)) for n in range(clients)]
+        threads = [
+            threading.Thread(target=_many, args=(server, wanted // clients, bench.seed * 10 + n))
+            for n in range(clients)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -222,8 +281,12 @@ def measure_soak(bench: Bench) -> Figure:
         grown, left = server.rss_mb() - memory, server.descriptors() - files
         new = sorted(_files(server) - before)
         alive = _get(server, server.page)[0] == 200
-    bars = [Bar("growth of memory, MB", grown, 50), Bar("descriptors more", left), Bar("files more", len(new)),
-            Bar("server gone", int(not alive))]  # fmt: skip
+    bars = [
+        Bar("growth of memory, MB", grown, 50),
+        Bar("descriptors more", left),
+        Bar("files more", len(new)),
+        Bar("server gone", int(not alive)),
+    ]
     return Figure(bars, {"requests": wanted, "answers": tally(server.answers)}, new)
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from trials.figures import Bar, Figure, tally
 from trials.films import Kind, made
 from trials.pictures import saved, scene, seed, vips
@@ -70,18 +69,34 @@ def measure(bench: Bench) -> Figure:
     (shelf / "film.mkv").write_bytes(made(FILM))
     least, needs = _needs(bench, [*names, "film.mkv"])
     each = bench.amount(2, 4)
-    starts = [Start(name, round(least + (needs[name] - least) * (number + 1) / (each + 2)))
-              for name in needs for number in range(each)]  # fmt: skip
+    starts = [
+        Start(name, round(least + (needs[name] - least) * (number + 1) / (each + 2)))
+        for name in needs
+        for number in range(each)
+    ]
     starts += [Start("few files", files=few) for few in FEWEST[:: 4 if bench.quick else 1]]
     outcomes = bench.each(_starved, [(bench, start, needs) for start in starts])
     words = tally(word for word, _ in outcomes)
     faults = [fault for _, found in outcomes for fault in found]
-    kinds = ("memory not named", "descriptors not named", "batch broken off", "exit 70", "traceback", "hang", "crash",
-             "stray file", "too many lines")  # fmt: skip
+    kinds = (
+        "memory not named",
+        "descriptors not named",
+        "batch broken off",
+        "exit 70",
+        "traceback",
+        "hang",
+        "crash",
+        "stray file",
+        "too many lines",
+    )
     counts: dict[str, Any] = {"starved": len(starts), "outcomes": words, "least_mb": least, "needs_mb": needs}
     limits = ["tiles are not made smaller when memory is short, so nothing is said of how often that helps"]
-    return Figure([Bar(kind, sum(kind == each for each, _ in faults)) for kind in kinds], counts,
-                  [f"{kind}: {text}" for kind, text in faults], limits)  # fmt: skip
+    return Figure(
+        [Bar(kind, sum(kind == each for each, _ in faults)) for kind in kinds],
+        counts,
+        [f"{kind}: {text}" for kind, text in faults],
+        limits,
+    )
 
 
 def _needs(bench: Bench, names: list[str]) -> tuple[int, dict[str, int]]:
@@ -113,14 +128,18 @@ def _command(bench: Bench, place: Path, name: str) -> list[object]:
 def _starved(_: Warm, task: tuple[Bench, Start, dict[str, int]]) -> tuple[str, list[tuple[str, str]]]:
     """A word for one starved command, and its faults."""
     bench, start, needs = task
-    which, most = (resource.RLIMIT_AS, start.megabytes * MEGABYTE) if start.megabytes else (resource.RLIMIT_NOFILE, start.files)
+    which, most = (
+        (resource.RLIMIT_AS, start.megabytes * MEGABYTE) if start.megabytes else (resource.RLIMIT_NOFILE, start.files)
+    )
     with bench.place("starved") as place:
         command = _command(bench, place, start.name)
         ended = bench.run(command, place, timeout=PATIENCE, before=lambda: resource.setrlimit(which, (most, most)))
         amount = f"{start.megabytes} MB of {needs[start.name]}" if start.megabytes else f"{start.files} open files"
         faults = _faults(ended, start, place)
         word = faults[0][0] if faults else "enough" if ended.code == 0 else "named"
-        return word, [(kind, f"{start.name} with {amount}: exit {ended.code} {short(ended.err)}") for kind in dict(faults)]
+        return word, [
+            (kind, f"{start.name} with {amount}: exit {ended.code} {short(ended.err)}") for kind in dict(faults)
+        ]
 
 
 def _faults(ended: Ended, start: Start, place: Path) -> list[tuple[str, str]]:
@@ -141,7 +160,9 @@ def _faults(ended: Ended, start: Start, place: Path) -> list[tuple[str, str]]:
         found.append(("too many lines", ""))
     for path in place.rglob("*"):
         inside = path.relative_to(place).parts[0]
-        if ".part" in path.name or (inside not in (FIRST, LAST, "out", "out.mkv", JOURNAL) and not inside.startswith(("m_", ".out"))):
+        if ".part" in path.name or (
+            inside not in (FIRST, LAST, "out", "out.mkv", JOURNAL) and not inside.startswith(("m_", ".out"))
+        ):
             found.append(("stray file", ""))
     return found
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import av
-
 from trials.figures import Bar, Figure
 from trials.films import SEEDS, Kind, made
 from trials.running import Bench, Warm, short
@@ -19,9 +19,10 @@ CLIPS: dict[str, Kind] = SEEDS | {
     "slow.mkv": Kind("ffv1", "matroska", "flac", times=tuple(500 * n for n in range(6))),
     "fast.mkv": Kind("libx264", "matroska", times=tuple(range(0, 200, 8))),
     "leaps.mp4": Kind("libx264", "mp4", "aac", times=(0, 40, 90, 300, 340, 1000), b_frames=2),
-    "one.mp4": Kind("libx264", "mp4", frames=1), "two.mov": Kind("libx264", "mov", "pcm_s16le", frames=2),
+    "one.mp4": Kind("libx264", "mp4", frames=1),
+    "two.mov": Kind("libx264", "mov", "pcm_s16le", frames=2),
     "jitter.mkv": Kind("libvpx-vp9", "matroska", "libopus", times=tuple(33 * n + (n % 3) for n in range(24))),
-}  # fmt: skip
+}
 QUICK = 4  # every so many of them
 
 
@@ -58,7 +59,8 @@ def content(path: Path) -> Content:
     sounds: dict[int, tuple[str, Any, float]] = {}
     with av.open(str(path)) as source:
         video = source.streams.best("video")
-        for packet in source.demux():
+        packets: Iterator[Any] = source.demux()
+        for packet in packets:
             if packet.stream is video:
                 found.times += [float(frame.time) for frame in packet.decode() if frame.time is not None]
             elif packet.stream.type == "audio" and packet.size:
@@ -97,6 +99,10 @@ def _faults(before: Content, after: Content, where: str, said: str) -> tuple[lis
             faults.append(("sound changed", f"{where}: {one}"))
     if not before.times or not after.times:
         return faults, 0.0
-    errors = [abs((a - before.times[0]) - (b - after.times[0])) for a, b in zip(before.times, after.times, strict=False)]
-    errors += [abs((a - before.times[0]) - (b - after.times[0])) for a, b in zip(before.begins, after.begins, strict=False)]
+    errors = [
+        abs((a - before.times[0]) - (b - after.times[0])) for a, b in zip(before.times, after.times, strict=False)
+    ]
+    errors += [
+        abs((a - before.times[0]) - (b - after.times[0])) for a, b in zip(before.begins, after.begins, strict=False)
+    ]
     return faults, max(errors)

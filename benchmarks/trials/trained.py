@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-
 from trials.pictures import saved, scene
 from trials.running import Bench
 

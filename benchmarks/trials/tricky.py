@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pyvips
 from PIL import Image, ImageOps
-
 from trials.figures import Bar, Figure
 from trials.pictures import alpha, deep, exif, saved, scene, seed, vips
 from trials.running import Bench, Warm
@@ -88,8 +87,17 @@ def _big_endian() -> Case:
 
     pixels = scene()
     height, width, _ = pixels.shape
-    entries = [(256, width), (257, height), (258, 8), (259, 1), (262, 2), (273, 200), (277, 3), (278, height),
-               (279, pixels.size)]  # fmt: skip
+    entries = [
+        (256, width),
+        (257, height),
+        (258, 8),
+        (259, 1),
+        (262, 2),
+        (273, 200),
+        (277, 3),
+        (278, height),
+        (279, pixels.size),
+    ]
     table = b"".join(struct.pack(">HHII", tag, 4, 1, value) for tag, value in entries)
     head = b"MM\0*" + struct.pack(">IH", 8, len(entries)) + table + bytes(4)
     return Case(head.ljust(200, b"\0") + pixels.tobytes(), pixels)
@@ -102,8 +110,18 @@ def _planar() -> Case:
     pixels = scene()
     height, width, _ = pixels.shape
     size = width * height
-    entries = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, 3, 180), (259, 4, 1, 1), (262, 4, 1, 2), (273, 4, 3, 160),
-               (277, 4, 1, 3), (278, 4, 1, height), (279, 4, 3, 190), (284, 3, 1, 2)]  # fmt: skip
+    entries = [
+        (256, 4, 1, width),
+        (257, 4, 1, height),
+        (258, 3, 3, 180),
+        (259, 4, 1, 1),
+        (262, 4, 1, 2),
+        (273, 4, 3, 160),
+        (277, 4, 1, 3),
+        (278, 4, 1, height),
+        (279, 4, 3, 190),
+        (284, 3, 1, 2),
+    ]
     table = b"".join(struct.pack("<HHII", *entry) for entry in entries)
     head = (b"II*\0" + struct.pack("<IH", 8, len(entries)) + table + bytes(4)).ljust(160, b"\0")
     head = (head + struct.pack("<3I", 220, 220 + size, 220 + 2 * size)).ljust(180, b"\0")
@@ -129,33 +147,65 @@ CASES: dict[str, Callable[[], Case]] = {
     **{f"turned{n}.png": lambda n=n: _turned(n, "PNG") for n in range(1, 9)},
     **{f"turned{n}.tif": lambda n=n: _turned(n, "TIFF") for n in (2, 3, 5, 6, 7, 8)},
     **{f"turned{n}.jpg": lambda n=n: _turned(n, "JPEG") for n in (3, 6, 8)},
-    "grey.png": lambda: _seed("png_grey8.png", "L"), "rgba.png": lambda: _seed("png_rgba8.png", "RGBA"),
-    "grey_alpha.png": lambda: _seed("png_grey_alpha.png", "LA"), "palette.png": lambda: Case(saved(Image.fromarray(scene()).quantize(64), "PNG"), np.asarray(Image.fromarray(scene()).quantize(64).convert("RGB"))),
-    "palette_alpha.png": lambda: _seed("png_palette.png", "RGBA"), "palette4.png": lambda: _seed("png_palette4.png", "RGB"),
-    "bits1.png": lambda: _bits(1), "bits2.png": lambda: _bits(2), "bits4.png": lambda: _bits(4), "key.png": _key,
-    "deep.png": lambda: Case(vips(deep()).pngsave_buffer(), deep()), "deep_grey.png": lambda: Case(vips(GREY16).pngsave_buffer(), GREY16),
-    "deep_alpha.png": lambda: Case(vips(RGBA16).pngsave_buffer(), RGBA16), "ramp.png": _ramp,
-    "interlaced.png": lambda: _seed("png_interlaced.png", "RGB"), "animated.png": lambda: _seed("apng.png", "RGB"),
+    "grey.png": lambda: _seed("png_grey8.png", "L"),
+    "rgba.png": lambda: _seed("png_rgba8.png", "RGBA"),
+    "grey_alpha.png": lambda: _seed("png_grey_alpha.png", "LA"),
+    "palette.png": lambda: Case(
+        saved(Image.fromarray(scene()).quantize(64), "PNG"),
+        np.asarray(Image.fromarray(scene()).quantize(64).convert("RGB")),
+    ),
+    "palette_alpha.png": lambda: _seed("png_palette.png", "RGBA"),
+    "palette4.png": lambda: _seed("png_palette4.png", "RGB"),
+    "bits1.png": lambda: _bits(1),
+    "bits2.png": lambda: _bits(2),
+    "bits4.png": lambda: _bits(4),
+    "key.png": _key,
+    "deep.png": lambda: Case(vips(deep()).pngsave_buffer(), deep()),
+    "deep_grey.png": lambda: Case(vips(GREY16).pngsave_buffer(), GREY16),
+    "deep_alpha.png": lambda: Case(vips(RGBA16).pngsave_buffer(), RGBA16),
+    "ramp.png": _ramp,
+    "interlaced.png": lambda: _seed("png_interlaced.png", "RGB"),
+    "animated.png": lambda: _seed("apng.png", "RGB"),
     "profile.png": lambda: _seed("png_tagged.png", "RGB", keeps="icc-profile-data"),
     "profile.jpg": lambda: _seed("jpg_tagged.jpg", "RGB", LOSSY, "icc-profile-data"),
-    "grey.jpg": lambda: _seed("jpg_grey.jpg", "L", LOSSY), "chroma420.jpg": lambda: _seed("jpg_420.jpg", "RGB", LOSSY),
-    "progressive.jpg": lambda: _seed("jpg_progressive.jpg", "RGB", LOSSY), "restarts.jpg": lambda: _seed("jpg_restarts.jpg", "RGB", LOSSY),
-    "two_pictures.jpg": lambda: _seed("mpo.jpg", "RGB", LOSSY), "lossy.webp": lambda: _seed("webp_lossy.webp", "RGB", LOSSY),
-    "lossless.webp": lambda: _seed("webp_lossless.webp", "RGB"), "alpha.webp": lambda: _seed("webp_alpha.webp", "RGBA", LOSSY),
-    "animated.webp": lambda: _seed("webp_animated.webp", "RGB", LOSSY), "plain.gif": lambda: _seed("gif_plain.gif", "RGB"),
-    "animated.gif": lambda: _seed("gif_animated.gif", "RGB"), "transparent.gif": lambda: _seed("gif_transparent.gif", "RGBA"),
-    "full_chroma.avif": _avif, "plain.tif": lambda: _tif(scene()),
-    "lzw.tif": lambda: _tif(scene(), compression="lzw"), "deflate.tif": lambda: _tif(scene(), compression="deflate", predictor="horizontal"),
-    "packbits.tif": lambda: _tif(scene(), compression="packbits"), "big.tif": lambda: _tif(scene(), bigtiff=True),
+    "grey.jpg": lambda: _seed("jpg_grey.jpg", "L", LOSSY),
+    "chroma420.jpg": lambda: _seed("jpg_420.jpg", "RGB", LOSSY),
+    "progressive.jpg": lambda: _seed("jpg_progressive.jpg", "RGB", LOSSY),
+    "restarts.jpg": lambda: _seed("jpg_restarts.jpg", "RGB", LOSSY),
+    "two_pictures.jpg": lambda: _seed("mpo.jpg", "RGB", LOSSY),
+    "lossy.webp": lambda: _seed("webp_lossy.webp", "RGB", LOSSY),
+    "lossless.webp": lambda: _seed("webp_lossless.webp", "RGB"),
+    "alpha.webp": lambda: _seed("webp_alpha.webp", "RGBA", LOSSY),
+    "animated.webp": lambda: _seed("webp_animated.webp", "RGB", LOSSY),
+    "plain.gif": lambda: _seed("gif_plain.gif", "RGB"),
+    "animated.gif": lambda: _seed("gif_animated.gif", "RGB"),
+    "transparent.gif": lambda: _seed("gif_transparent.gif", "RGBA"),
+    "full_chroma.avif": _avif,
+    "plain.tif": lambda: _tif(scene()),
+    "lzw.tif": lambda: _tif(scene(), compression="lzw"),
+    "deflate.tif": lambda: _tif(scene(), compression="deflate", predictor="horizontal"),
+    "packbits.tif": lambda: _tif(scene(), compression="packbits"),
+    "big.tif": lambda: _tif(scene(), bigtiff=True),
     "tiled.tif": lambda: _tif(scene(), tile=True, tile_width=16, tile_height=32, compression="deflate"),
     "pyramid.tif": lambda: _tif(scene(320, 240), tile=True, pyramid=True, compression="deflate"),
-    "grey.tif": lambda: _tif(GREY), "alpha.tif": lambda: _tif(RGBA, compression="lzw"), "deep.tif": lambda: _tif(deep()),
-    "deep_alpha.tif": lambda: _tif(RGBA16, compression="deflate"), "float.tif": lambda: _tif((scene() / 255).astype(np.float32)),
-    "pages.tif": lambda: _seed("tif_pages.tif", "RGB"), "palette.tif": lambda: _seed("tif_palette.tif", "RGB"),
-    "bits1.tif": lambda: _seed("tif_bits1.tif", "L"), "miniswhite.tif": _miniswhite, "motorola.tif": _big_endian, "planar.tif": _planar,
-    "one.png": lambda: _size(1, 1), "row.png": lambda: _size(97, 1), "column.png": lambda: _size(1, 97),
-    "three.png": lambda: _size(3, 3), "prime.png": lambda: _size(61, 83), "odd.tif": lambda: _size(33, 17, "TIFF"),
-}  # fmt: skip
+    "grey.tif": lambda: _tif(GREY),
+    "alpha.tif": lambda: _tif(RGBA, compression="lzw"),
+    "deep.tif": lambda: _tif(deep()),
+    "deep_alpha.tif": lambda: _tif(RGBA16, compression="deflate"),
+    "float.tif": lambda: _tif((scene() / 255).astype(np.float32)),
+    "pages.tif": lambda: _seed("tif_pages.tif", "RGB"),
+    "palette.tif": lambda: _seed("tif_palette.tif", "RGB"),
+    "bits1.tif": lambda: _seed("tif_bits1.tif", "L"),
+    "miniswhite.tif": _miniswhite,
+    "motorola.tif": _big_endian,
+    "planar.tif": _planar,
+    "one.png": lambda: _size(1, 1),
+    "row.png": lambda: _size(97, 1),
+    "column.png": lambda: _size(1, 97),
+    "three.png": lambda: _size(3, 3),
+    "prime.png": lambda: _size(61, 83),
+    "odd.tif": lambda: _size(33, 17, "TIFF"),
+}
 
 
 def measure(bench: Bench) -> Figure:
@@ -165,10 +215,11 @@ def measure(bench: Bench) -> Figure:
     (faults,) = bench.each(_compared, [(bench, cases)])
     right = len(cases) - len({name for name, _ in faults})
     return Figure(
-        [Bar("shown right", right, len(cases), least=True)], {"cases": len(cases), "right": right},
+        [Bar("shown right", right, len(cases), least=True)],
+        {"cases": len(cases), "right": right},
         [f"{name}: {text}" for name, text in faults],
         ["CMYK, Lab and wide integers, whose right samples are a matter of convention"],
-    )  # fmt: skip
+    )
 
 
 def _compared(warm: Warm, task: tuple[Bench, dict[str, Case]]) -> list[tuple[str, str]]:
@@ -220,5 +271,3 @@ def _problem(path: Path, plain: Path, case: Case) -> str:
         if not image.get_typeof(case.keeps) or image.get(case.keeps) != source.get(case.keeps):
             return f"{case.keeps} is not what it was"
     return ""
-
-

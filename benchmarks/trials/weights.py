@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
-
 from trials.figures import Bar, Figure, tally
 from trials.payloads import payloads
 from trials.pictures import seed
@@ -42,16 +41,34 @@ def measure(bench: Bench) -> Figure:
     attacked = bench.each(_attacked, [(bench, *each, n) for n, each in enumerate(hostile)])
     faults = [fault for faults in [*(found for _, found in damaged), *attacked] for fault in faults]
     kinds = tally(kind for kind, _ in faults)
-    names = ("damaged file loaded", "payload executed", "hostile file accepted", "exit 70", "traceback", "hang", "crash",
-             "stray file", "too many lines")  # fmt: skip
-    counts = {"damaged": len(damaged), "outcomes": tally(word for word, _ in damaged), "hostile": len(hostile),
-              "doors": [door.name for door in doors], "faults": kinds, "meaning": MEANING}  # fmt: skip
+    names = (
+        "damaged file loaded",
+        "payload executed",
+        "hostile file accepted",
+        "exit 70",
+        "traceback",
+        "hang",
+        "crash",
+        "stray file",
+        "too many lines",
+    )
+    counts = {
+        "damaged": len(damaged),
+        "outcomes": tally(word for word, _ in damaged),
+        "hostile": len(hostile),
+        "doors": [door.name for door in doors],
+        "faults": kinds,
+        "meaning": MEANING,
+    }
     failures = [f"{kind}: {text}" for kind, text in faults]
     return Figure([Bar(name, kinds.get(name, 0)) for name in names], counts, failures)
 
 
-MEANING = {"refused": "one line, no result", "loaded": "accepted, though its tensors or facts differ",
-           "harmless": "accepted, and every tensor is as it was (a byte that nothing reads)"}  # fmt: skip
+MEANING = {
+    "refused": "one line, no result",
+    "loaded": "accepted, though its tensors or facts differ",
+    "harmless": "accepted, and every tensor is as it was (a byte that nothing reads)",
+}
 
 
 def _doors(bench: Bench) -> list[Door]:

@@ -1,7 +1,8 @@
 """A process that runs one acutance command after another: starting Python anew for each would take most of the time.
 
-Reads tasks as JSON lines from stdin, ``{"arguments": [...], "folder": ..., "out": FILE, "err": FILE, "environment":
-{...}}``, and answers each with a line of how it ended. Whatever ends this process instead of one command is found by whoever started it.
+Reads tasks as JSON lines from stdin (``arguments``, the ``folder`` to run in, the files ``out`` and ``err``, and
+``environment``), and answers each with a line of how it ended. Whatever ends this process instead of one command is
+found by whoever started it.
 """
 
 from __future__ import annotations
