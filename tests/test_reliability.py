@@ -1,4 +1,4 @@
-"""The harness of benchmarks/reliability.py: a small sample of every cheap figure, and that it finds what it looks for."""
+"""benchmarks/reliability.py: a small sample of every cheap figure, and that the harness finds what it looks for."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """F8: every file operation of a command fails once, or is where it is killed.
 
-What stood there before stays, one line says what happened, and the same command afterwards makes what it would have made.
+What stood there before stays, one line says what happened, and the same command makes the same result afterwards.
 
 A small library loaded before the C library's own lets the n-th operation below the folder of results fail.
 """
