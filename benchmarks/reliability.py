@@ -84,8 +84,7 @@ def main() -> int:
             result = measured(name, at)
             store(f"{name}-quick" if given.quick else name, result, given.out)
             broken += [] if result["holds"] else [name]
-    if broken:
-        print(f"bars that do not hold: {', '.join(broken)}", file=sys.stderr)
+    print(f"bars that do not hold: {', '.join(broken)}" if broken else "every bar holds", file=sys.stderr)
     return int(bool(broken))
 
 

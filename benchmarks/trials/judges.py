@@ -66,7 +66,7 @@ def _png(data: bytes) -> str:
 def _pillow(data: bytes) -> str:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")
+            warnings.simplefilter("ignore")  # they are about metadata
             Image.open(io.BytesIO(data)).load()
     except Image.UnidentifiedImageError:
         return ""  # it may know fewer formats than libvips
@@ -85,14 +85,16 @@ def _libvips(data: bytes) -> str:
 
 
 def levels(path: str) -> np.ndarray:
-    """The samples of a result as 8-bit levels ``(H, W, bands)``, whatever its depth. Raises ``pyvips.Error`` unless
-    all of it is there."""
+    """A result as 8-bit levels ``(H, W, 3 or 4)``, whatever its depth; transparency only where there is any. Raises
+    ``pyvips.Error`` unless all of it is there."""
     image: Any = pyvips.Image.new_from_file(path, fail_on="error")
     pixels = image.numpy().reshape(image.height, image.width, image.bands)
-    if pixels.dtype == np.uint8:
-        return pixels
-    white = 1.0 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
-    return np.nan_to_num(pixels.astype(np.float64) * (255 / white)).clip(0, 255).round().astype(np.uint8)
+    if pixels.dtype != np.uint8:
+        white = 1.0 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
+        pixels = np.nan_to_num(pixels.astype(np.float64) * (255 / white)).clip(0, 255).round().astype(np.uint8)
+    if pixels.shape[2] < 3:
+        pixels = pixels[:, :, [0, 0, 0, *range(1, pixels.shape[2])]]
+    return pixels[:, :, :3] if pixels.shape[2] == 4 and (pixels[:, :, 3] == 255).all() else pixels
 
 
 def differs(one: np.ndarray, other: np.ndarray) -> bool:

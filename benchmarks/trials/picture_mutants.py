@@ -56,7 +56,7 @@ class Outcome:
 
 def measure(bench: Bench) -> Figure:
     """The figure."""
-    tried = bench.amount(540, 10_000)
+    tried = bench.amount(424, 10_000)
     batches = _batches(tried)
     known: References = {}
     assert bench.model.is_file()  # made before several at once would make it
