@@ -8,6 +8,7 @@ A small library loaded before the C library's own lets the n-th operation below 
 from __future__ import annotations
 
 import errno
+import random
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -74,7 +75,7 @@ def measure(bench: Bench) -> Figure:
         operations[job.name] = len(found)
         points += [Point(job, number, error, what, wanted) for number, what in enumerate(found, 1) for error in ERRORS]
     if bench.quick:
-        points = points[:: max(1, len(points) // bench.amount(48, len(points)))]
+        points = random.Random(bench.seed).sample(points, min(len(points), bench.amount(40, 0)))
     outcomes = bench.each(_struck, [(bench, point) for point in points], LD_PRELOAD=str(library))
     faults = [fault for outcome in outcomes for fault in outcome.faults]
     names = (

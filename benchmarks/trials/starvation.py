@@ -89,7 +89,13 @@ def measure(bench: Bench) -> Figure:
         "stray file",
         "too many lines",
     )
-    counts: dict[str, Any] = {"starved": len(starts), "outcomes": words, "least_mb": least, "needs_mb": needs}
+    counts: dict[str, Any] = {
+        "runs": len(starts),
+        "starved": len(starts) - words.get("enough", 0),
+        "outcomes": words,
+        "least_mb": least,
+        "needs_mb": needs,
+    }
     limits = ["tiles are not made smaller when memory is short, so nothing is said of how often that helps"]
     return Figure(
         [Bar(kind, sum(kind == each for each, _ in faults)) for kind in kinds],
