@@ -97,7 +97,7 @@ def test_crashes_and_hangs_are_laid_to_the_command_they_happened_in(tmp_path: Pa
 
         def ended(warm: running.Warm, word: str) -> running.Ended:
             with at.place("x") as place:
-                return warm.run([word], place, patience=0.5)
+                return warm.run([word], place, patience=0.1)
 
         crashed, fine, hung, again = at.each(ended, ["crash", "fine", "hang", "fine"])
     assert crashed.crashed and not crashed.hung and crashed.code == -6

@@ -26,6 +26,8 @@ WORKER = Path(__file__).with_name("worker.py")
 CODES = {0, 1, 2, 3, 4, 5}  # what the README says a command that was not stopped may end with; 70 is a bug
 JOURNAL = ".acutance-journal.jsonl"
 STILL = 0.1  # seconds between two looks at a command that runs
+IDLE = 12
+TICKS = os.sysconf("SC_CLK_TCK")  # of the processor's time, a second
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 
@@ -197,7 +199,8 @@ class Warm:
     MOST: int = field(default=400, repr=False)
 
     def run(self, arguments: Sequence[object], folder: Path, *, patience: float = 30, **more: str) -> Ended:
-        """One command, with ``more`` in its environment. It hangs when it has said nothing for ``patience`` seconds."""
+        """One command, with ``more`` in its environment. It hangs when it has said nothing for ``patience`` seconds of
+        the processor's time, or ``IDLE`` times as long by the clock: a busy machine is no finding."""
         process = self._started()
         out, err = (Path(f"{folder}.{name}") for name in ("out", "err"))
         task = {
@@ -208,7 +211,7 @@ class Warm:
             "environment": more,
         }
         begin = moved = time.monotonic()
-        seen = -1
+        seen, spent = -1, 0.0
         assert process.stdin and process.stdout
         with suppress(BrokenPipeError):
             process.stdin.write(json.dumps(task) + "\n")
@@ -216,8 +219,8 @@ class Warm:
         while not select.select([process.stdout], [], [], STILL)[0]:
             now = out.stat().st_size if out.exists() else 0
             if now != seen:
-                seen, moved = now, time.monotonic()
-            if time.monotonic() - moved > patience:
+                seen, moved, spent = now, time.monotonic(), cpu_seconds(process.pid)
+            if cpu_seconds(process.pid) - spent > patience or time.monotonic() - moved > IDLE * patience:
                 self.close()
                 return Ended(-9, _text(out), _text(err), time.monotonic() - begin, hung=True)
         line = process.stdout.readline()
@@ -262,6 +265,15 @@ def _text(path: Path) -> str:
         return path.read_bytes().decode(errors="replace")
     except FileNotFoundError:
         return ""
+
+
+def cpu_seconds(process: int) -> float:
+    """The processor's time that a process has taken so far; 0 where it is gone."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def strays(folder: Path, known: set[str]) -> list[str]:
