@@ -17,7 +17,7 @@ from trials.running import JOURNAL, Bench, Ended, Warm, lines, short
 
 OPTIONS = ("--scale", "2", "--json", "--max-megapixels", "1")
 FORMATS: tuple[tuple[str, ...], ...] = ((), ("--format", "tif"), ("--format", "png"))
-SIZE = 20  # pictures a batch
+SIZE, FEWEST = 20, 4  # pictures a batch, and mutants a seed
 HEALTHY, HEALTHY_SEED = "zz_healthy.png", "png_rgb8.png"
 HANG = 10.0  # seconds without a word about a small picture
 ALLOWED = 3  # lines a picture that failed
@@ -60,7 +60,7 @@ def measure(bench: Bench) -> Figure:
     batches = _batches(tried)
     known: References = {}
     assert bench.model.is_file()  # made before several at once would make it
-    for found in bench.each(_references, [(bench, options) for options in FORMATS]):
+    for found in bench.each(_references, [(bench, _seeds(tried), options) for options in FORMATS]):
         known |= found
     outcomes = bench.each(_run, [(bench, batch, known) for batch in batches])
     words = [word for outcome in outcomes for word in outcome.words]
@@ -91,7 +91,7 @@ def measure(bench: Bench) -> Figure:
         bars,
         {
             "mutants": len(words),
-            "seeds": len(SEEDS),
+            "seeds": len(_seeds(tried)),
             "handmade": handmade_run,
             "outcomes": counts,
             "faults": kinds,
@@ -114,25 +114,32 @@ MEANING = {
 }
 
 
+def _seeds(tried: int) -> list[str]:
+    """Every seed, or for a small sample so few that each has some mutants."""
+    return list(SEEDS)[:: max(1, len(SEEDS) * FEWEST // tried)]
+
+
 def _batches(tried: int) -> list[Batch]:
     """Every seed in turn, its formats of output in turn."""
     found: list[Batch] = []
-    each = -(-tried // len(SEEDS))
-    size = min(SIZE, each)
-    for name in SEEDS:
-        for number, start in enumerate(range(0, each, size)):
-            found.append(Batch(name, range(start, min(each, start + size)), FORMATS[number % len(FORMATS)]))
+    seeds = _seeds(tried)
+    each = -(-tried // len(seeds))
+    for place, name in enumerate(seeds):
+        for number, start in enumerate(range(0, each, SIZE)):
+            options = FORMATS[(place + number) % len(FORMATS)]
+            found.append(Batch(name, range(start, min(each, start + SIZE)), options))
     return found
 
 
-def _references(warm: Warm, task: tuple[Bench, tuple[str, ...]]) -> References:
+def _references(warm: Warm, task: tuple[Bench, list[str], tuple[str, ...]]) -> References:
     """Of every seed, written in one format; None where it is not read at all."""
-    bench, options = task
-    found: References = dict.fromkeys(((name, options) for name in SEEDS), None)
+    bench, names, options = task
+    names = list(dict.fromkeys([*names, HEALTHY_SEED]))
+    found: References = dict.fromkeys(((name, options) for name in names), None)
     with bench.place("seeds") as place:
-        for name in SEEDS:
+        for name in names:
             (place / name).write_bytes(seed(name))
-        ended = warm.run(["upscale", *SEEDS, "-o", "out", "--model", bench.model, *OPTIONS, *options], place)
+        ended = warm.run(["upscale", *names, "-o", "out", "--model", bench.model, *OPTIONS, *options], place)
         for event in ended.events:
             if event["event"] == "done":
                 name = event["input"]
