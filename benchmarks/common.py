@@ -39,11 +39,11 @@ def receipt() -> dict[str, Any]:
     }
 
 
-def store(name: str, result: dict[str, Any]) -> None:
-    """Write ``results/NAME.json`` with its receipt, and print it."""
-    RESULTS.mkdir(exist_ok=True)
+def store(name: str, result: dict[str, Any], folder: Path = RESULTS) -> None:
+    """Write ``NAME.json`` into ``folder`` with its receipt, and print it."""
+    folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"command": " ".join(["python", *sys.argv]), **receipt(), **result}, indent=1)
-    (RESULTS / f"{name}.json").write_text(text + "\n")
+    (folder / f"{name}.json").write_text(text + "\n")
     print(text)
 
 
