@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import struct
 import zlib
@@ -10,7 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyvips
 from PIL import Image
+from trials.judges import levels
 from trials.pictures import SEEDS, saved, scene, seed, vips
 from trials.running import CODES, Bench, Ended, Warm, lines, short, strays
 
@@ -310,8 +311,8 @@ def _faults(ended: Ended, place: Path, name: str) -> list[tuple[str, str]]:
     found += [("stray file", each) for each in strays(place, allowed) if not name.startswith("folder")]
     if ended.code == 0:
         try:
-            Image.open(io.BytesIO((place / "out.png").read_bytes())).load()
-        except Exception as error:
+            levels(str(place / "out.png"))
+        except pyvips.Error as error:
             found.append(("partial result", str(error)))
     return found
 
