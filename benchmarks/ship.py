@@ -1,4 +1,4 @@
-"""Turn a finished training run into a built-in model with its receipt.
+"""Turn a finished training run, or an imported model, into a built-in model with its receipt.
 
 Usage: python benchmarks/ship.py RUN BENCH_FOLDER --name fidelity --about "..."
 --calm RUN --share 0.8 mixes the weights with those of the run that this one started from (Wang 2018, sec. 3.4).
@@ -14,7 +14,9 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
 
@@ -62,6 +64,28 @@ def mixed(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor], share: float) 
     return {name: torch.lerp(a[name], t, share) if t.is_floating_point() else t for name, t in b.items()}
 
 
+Parts = tuple[str, dict[str, Any], dict[str, torch.Tensor], dict[str, Any]]
+
+
+def of_run(run: Path) -> Parts:
+    """Network, arguments, averaged weights and receipt of a finished run."""
+    facts = json.loads((run / "run.json").read_text())
+    recipe = find_recipe(facts["recipe"]["name"])
+    last = next(c for c in reversed(checkpoint.checkpoints(run)) if checkpoint.damage(c) is None)
+    if checkpoint.step_of(last) != facts["steps"]:
+        sys.exit(f"{run}: stands at step {checkpoint.step_of(last)} of {facts['steps']}; finish it first")
+    receipt = {key: facts[key] for key in ("recipe", "data", "seed", "start", "versions", "commit", "steps")}
+    receipt |= {key: facts[key] for key in ("teacher", "before") if facts.get(key)}
+    return recipe.network, recipe.arguments, load_file(last / "average.safetensors"), receipt
+
+
+def of_model(path: Path) -> Parts:
+    """The same of a model file, such as an imported one."""
+    model = read_model(path)
+    weights = {name: torch.from_numpy(np.array(tensor, np.float32)) for name, tensor in model.weights.items()}
+    return model.network, dict(model.arguments), weights, dict(model.receipt)
+
+
 def main() -> None:
     """Export, measure, and export again with the measured scores in the receipt."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -82,14 +106,9 @@ def main() -> None:
     given = parser.parse_args()
     if bool(given.also) != bool(given.mixed):
         sys.exit("--also and --mixed go together: the receipt says what was mixed")
-    facts = json.loads((given.run / "run.json").read_text())
-    recipe = find_recipe(facts["recipe"]["name"])
-    last = next(c for c in reversed(checkpoint.checkpoints(given.run)) if checkpoint.damage(c) is None)
-    if checkpoint.step_of(last) != facts["steps"]:
-        sys.exit(f"{given.run}: stands at step {checkpoint.step_of(last)} of {facts['steps']}; finish it first")
-    kind = given.network or recipe.network
-    network = NETWORKS[kind](**recipe.arguments)
-    weights = load_file(last / "average.safetensors")
+    kind, arguments, weights, receipt = of_model(given.run) if given.run.is_file() else of_run(given.run)
+    kind = given.network or kind
+    network = NETWORKS[kind](**arguments)
     for number, other in enumerate(given.also, 2):
         weights = mixed(read(other), weights, 1 - 1 / number)
     if given.calm:
@@ -98,14 +117,14 @@ def main() -> None:
         rounded = in_bf16({name: tensor.numpy() for name, tensor in weights.items() if tensor.is_floating_point()})
         weights |= {name: torch.from_numpy(tensor) for name, tensor in rounded.items()}
     network.load_state_dict(weights)
-    receipt = {key: facts[key] for key in ("recipe", "data", "seed", "start", "versions", "commit")}
-    receipt |= {key: facts[key] for key in ("teacher", "before") if facts.get(key)}
-    receipt |= {"steps": facts["steps"], "about": given.about, "trained_on": given.data, "measured": {}}
+    receipt |= {"about": given.about, "trained_on": given.data, "measured": {}}
     if given.mixed:
         receipt["mixed"] = given.mixed
     if given.calm:
         receipt["mixed"] = f"{given.share:g} of {given.mixed or 'it'} and {1 - given.share:g} of {given.calm.name}"
-    export_model(BUILTIN, given.name, kind, recipe.arguments, network, receipt)
+    if given.bf16:
+        receipt["mixed"] = ", ".join(filter(None, [receipt.get("mixed"), "weights of 8 significant bits"]))
+    export_model(BUILTIN, given.name, kind, arguments, network, receipt)
     model = read_model(BUILTIN / f"{given.name}.safetensors")
     metrics = {"PSNR-Y": "psnr_y"} | ({"LPIPS": "lpips"} if given.lpips else {})
     if given.scores:
@@ -117,7 +136,7 @@ def main() -> None:
         ):
             for label, metric in metrics.items():
                 receipt["measured"][f"{result.set} {label}"] = round(result.mean(metric) or 0, 4)
-    path = export_model(BUILTIN, given.name, kind, recipe.arguments, network, receipt)
+    path = export_model(BUILTIN, given.name, kind, arguments, network, receipt)
     if given.int8:
         model = read_model(path)
         write_calibrated(model, calibrate(model, given.int8), path)

@@ -25,7 +25,18 @@ from acutance.training.pack import Pack
 
 SIDE = 128
 SAMPLES = ("astronaut", "chelsea", "coffee", "rocket", "hubble_deep_field", "immunohistochemistry", "retina")
-NAMES = ("fidelity", "texture", "srresnet", "srgan", "esrgan", "unet_srgan", "restore", "fidelity_x2", "restore_x2")
+NAMES = (
+    "fidelity",
+    "texture",
+    "srresnet",
+    "srgan",
+    "esrgan",
+    "unet_srgan",
+    "restore",
+    "fidelity_x2",
+    "fidelity_x2_fast",
+    "restore_x2",
+)
 NOISE = (1, 2, 3, 5)
 COLUMNS = 4
 

@@ -20,7 +20,7 @@ def grey() -> np.ndarray:
 @pytest.mark.parametrize("engine", ["cpu", "torch"])
 @pytest.mark.parametrize("depth", [np.uint8, np.uint16, np.float32])
 def test_three_equal_bands_give_three_equal_bands(grey: np.ndarray, engine: str, depth: type) -> None:
-    upscaler = Upscaler("restore", Settings(engine=engine, precision="fp32"))  # type: ignore[arg-type]
+    upscaler = Upscaler(store.load("restore"), Settings(engine=engine, precision="fp32"))  # type: ignore[arg-type]
     picture = np.repeat(grey[..., None], 3, 2)
     picture = {np.uint8: picture, np.uint16: picture * np.uint16(257), np.float32: picture / np.float32(255)}[depth]
     result = upscaler.array(picture)
@@ -41,7 +41,9 @@ def test_where_tiles_lie_does_not_matter(grey: np.ndarray) -> None:
     """Half of the picture has colour; the other half is grey up to its border and no further."""
     picture = np.repeat(np.tile(grey, (1, 2))[..., None], 3, 2)
     picture[:, :70, 0] = np.roll(picture[:, :70, 0], 3, 0)
-    whole, tiled = (Upscaler("restore", Settings(precision="fp32", tile=tile)).array(picture) for tile in (200, 80))
+    whole, tiled = (
+        Upscaler(store.load("restore"), Settings(precision="fp32", tile=tile)).array(picture) for tile in (200, 80)
+    )
     assert np.abs(whole.astype(int) - tiled).max() <= 1
     rest = whole[:, 4 * (70 + RADIUS) :]
     assert (rest[..., :1] == rest).all()

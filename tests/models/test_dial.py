@@ -36,6 +36,7 @@ def test_a_mixture_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_up_to_twice_the_size_a_sibling_does_the_work() -> None:
     """Unless texture is asked for, which it does not have, or another model."""
     assert dial.load("fidelity", scale=2).name == dial.load("fidelity", scale=1.5).name == "fidelity_x2"
+    assert dial.load("fidelity", scale=2, film=True).name == "fidelity_x2_fast"
     assert dial.load("fidelity", scale=2.01).name == dial.load("fidelity").name == "fidelity"
     assert dial.load("fidelity", 0.5, 2).name == "fidelity with 0.5 texture"
     assert dial.load("texture", scale=2).name == "texture"

@@ -10,6 +10,7 @@ import torch
 
 from acutance.errors import BadModel
 from acutance.files.pickles import read_pickle
+from acutance.files.weights import read_weights
 from acutance.networks.vgg import MINC, OXFORD, RAW, TORCHVISION, VGG, VGG19
 
 
@@ -26,7 +27,7 @@ def test_layers_and_counts() -> None:
 
 def test_real_weights_see_real_things(shared: Path, photo: np.ndarray) -> None:
     """Features of a photograph differ more from its blurred copy than from itself shifted in brightness."""
-    network = VGG19(last="conv3_4", weights=read_pickle(shared / "weights" / "vgg19_conv1_1-conv3_4.pth"))
+    network = VGG19(last="conv3_4", weights=read_weights(shared / "weights" / "vgg19_conv1_1-conv3_4.pth"))
     x = torch.from_numpy(photo[:128, :128].copy()).permute(2, 0, 1)[None].float() / 255
     blurred = torch.nn.functional.avg_pool2d(x, 5, 1, 2)
     brighter = (x + 0.03).clamp(0, 1)
@@ -39,7 +40,7 @@ def test_wrong_weights_are_refused(tmp_path: Path, shared: Path) -> None:
     with pytest.raises(BadModel, match=r"x\.pth"):
         read_pickle(tmp_path / "x.pth")
     with pytest.raises(BadModel, match="block4_conv1"):
-        VGG19(last="conv5_4", weights=read_pickle(shared / "weights" / "vgg19_conv1_1-conv3_4.pth"))
+        VGG19(last="conv5_4", weights=read_weights(shared / "weights" / "vgg19_conv1_1-conv3_4.pth"))
 
 
 def test_minc() -> None:

@@ -124,6 +124,7 @@ def test_the_words_for_too_little_memory_are_known() -> None:
         require(1 << 62)
 
 
+@pytest.mark.slow  # native libraries may crash for lack of memory, however rarely
 @pytest.mark.parametrize("megabytes", [160, 330, 380])
 def test_a_starved_command_says_so(tmp_path: Path, megabytes: int) -> None:
     folder = folder_of(tmp_path / "in", "a.png")

@@ -27,28 +27,35 @@ def quantise(graph: ov.Model, model: Model) -> ov.Output:
 
     It is the share of the energy at one place that was cut off. What is unlike the photographs the ranges are of,
     strong noise or bare black and white, is cut off from the first layers on, and a fifth of the way shows it.
-    Raises ``BadModel``, also for weights that are not finite: steps would hide them from the check of the result.
+    A convolution whose range is None stays as it is. Raises ``BadModel``, also for weights that are not finite: steps
+    would hide them from the check of the result.
     """
     from openvino import opset13 as op
 
     if not all(np.isfinite(tensor).all() for tensor in model.weights.values()):
         raise BadModel(f"{model.path}: holds NaN or infinite weights; the model is unusable")
     found = _convolutions(graph)
-    if len(found) != len(model.int8):
+    if len(found) != len(model.int8) or not any(model.int8):
         raise BadModel(
             f"{model.path}: has int8 ranges for {len(model.int8)} convolutions, its graph has {len(found)}; "
             "calibrate it anew"
         )
-    for node, (low, high) in zip(found, model.int8, strict=True):
-        ends = _ends(low, high)
+    last = 0
+    for place, (node, ends) in enumerate(zip(found, model.int8, strict=True)):
+        if ends is None:
+            continue
+        last = place
+        ends = _ends(*ends)
         steps = op.fake_quantize(node.input_value(0), *ends, *ends, STEPS)
         node.input(0).replace_source_output(steps.output(0))
         weights = node.input_value(1)
         most = np.maximum(np.abs(weights.get_node().get_data()).max(axis=(1, 2, 3), keepdims=True), np.float32(LEAST))
         node.input(1).replace_source_output(op.fake_quantize(weights, -most, most, -most, most, WEIGHT_STEPS).output(0))
-    place = len(found) // 5
+    place, ends = next(
+        (place, ends) for place, ends in enumerate(model.int8) if ends and place >= min(len(found) // 5, last)
+    )
     data = found[place].input_value(0).get_node().input_value(0)
-    low, high = _ends(*model.int8[place])
+    low, high = _ends(*ends)
     beyond = op.subtract(data, op.clamp(data, float(low), float(high)))
     return op.divide(_energy(op, beyond), op.add(_energy(op, data), np.float32(LEAST))).output(0)
 

@@ -22,14 +22,15 @@ SIDE = 128  # of the square that the model sees of each photograph
 MOST = 60  # photographs
 LEAST = 8
 ALLOWED = 0.1  # dB of PSNR-Y
+MARGIN = 0.8  # of that, where convolutions are chosen on other photographs
 BEST = 60.0  # dB that count: an even surface has no error at all, or a tiny one
 OnPicture = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """``ranges`` of the convolutions' inputs; on photographs kept apart: ``loss`` of PSNR-Y in dB against fp32, and
-    ``agreement``, the PSNR between both results in dB."""
+    """``ranges`` of the convolutions' inputs, None where one stays as it is; on photographs kept apart: ``loss`` of
+    PSNR-Y in dB against fp32, and ``agreement``, the PSNR between both results in dB."""
 
     ranges: Ranges
     pictures: int
@@ -40,8 +41,9 @@ class Calibration:
 def calibrate(model: Model, folder: Path, on_picture: OnPicture = lambda done, of: None) -> Calibration:
     """Find ``model``'s ranges on three quarters of the photographs in ``folder``, measure on the others.
 
-    Of each the middle is taken, made small by the model's scale. Raises ``UsageError`` for a model of another kind,
-    ``BadInput`` if fewer than ``LEAST`` pictures are large enough.
+    Of each the middle is taken, made small by the model's scale. Convolutions that lose the most stay as they are,
+    until all together lose no more than ``ALLOWED``; at most half of them. Raises ``UsageError`` for a model of another
+    kind, ``BadInput`` if fewer than ``LEAST`` pictures are large enough.
     """
     if model.verb != "upscale" or model.geometry.tile or model.geometry.halo is None:
         raise UsageError(f"{model.name}: only models that enlarge, tile by tile, can run in 8 bits")
@@ -53,22 +55,48 @@ def calibrate(model: Model, folder: Path, on_picture: OnPicture = lambda done, o
             f"{folder}: holds {len(originals)} pictures of {side} pixels or more each way; {LEAST} are needed"
         )
     inputs = [downscale(original, scale) for original in originals]
-    judged = slice(None, None, 4)
+    judged, chosen = (slice(None, None, 4), slice(1, None, 4))  # what is said of it, and what chooses
     ranges = int8.observe(model, [lr for number, lr in enumerate(inputs) if number % 4])
     model = replace(model, int8=ranges)
+    model = replace(model, int8=_bearable(model, inputs[chosen], originals[chosen]))
     exact, rounded = (_results(model, inputs[judged], precision) for precision in ("fp32", "int8"))
-    hrs = originals[judged]
-    before, after = (
-        [min(psnr_y(hr, result, border=scale), BEST) for hr, result in zip(hrs, results, strict=True)]
-        for results in (exact, rounded)
-    )
-    agreement = fmean(min(psnr(a, b), BEST) for a, b in zip(exact, rounded, strict=True))
     return Calibration(
-        ranges=ranges,
+        ranges=model.int8,
         pictures=len(originals),
-        loss=round(fmean(before) - fmean(after), 3),
-        agreement=round(agreement, 2),
+        loss=round(_psnr_y(originals[judged], exact, scale) - _psnr_y(originals[judged], rounded, scale), 3),
+        agreement=round(_agreement(exact, rounded), 2),
     )
+
+
+def _bearable(model: Model, inputs: list[np.ndarray], originals: list[np.ndarray]) -> Ranges:
+    """``model.int8`` without the convolutions that lose the most, as few as bring the whole under its limit."""
+    exact, scale, ranges = _results(model, inputs, "fp32"), model.geometry.scale, model.int8
+
+    def results(kept: Ranges) -> list[np.ndarray]:
+        return _results(replace(model, int8=kept), inputs, "int8")
+
+    def loses(kept: Ranges) -> bool:
+        return abs(_psnr_y(originals, exact, scale) - _psnr_y(originals, results(kept), scale)) > MARGIN * ALLOWED
+
+    if not loses(ranges):
+        return ranges
+    alone = [
+        _agreement(exact, results(tuple(ends if place == here else None for here, ends in enumerate(ranges))))
+        for place in range(len(ranges))
+    ]
+    for place in sorted(range(len(ranges)), key=alone.__getitem__)[: len(ranges) // 2]:
+        ranges = tuple(None if here == place else ends for here, ends in enumerate(ranges))
+        if not loses(ranges):
+            break
+    return ranges
+
+
+def _psnr_y(originals: list[np.ndarray], results: list[np.ndarray], border: int) -> float:
+    return fmean(min(psnr_y(hr, made, border=border), BEST) for hr, made in zip(originals, results, strict=True))
+
+
+def _agreement(exact: list[np.ndarray], rounded: list[np.ndarray]) -> float:
+    return fmean(min(psnr(a, b), BEST) for a, b in zip(exact, rounded, strict=True))
 
 
 def write_calibrated(model: Model, found: Calibration, path: Path) -> None:
@@ -76,7 +104,7 @@ def write_calibrated(model: Model, found: Calibration, path: Path) -> None:
     if not abs(found.loss) <= ALLOWED:
         raise BadModel(
             f"{model.name}: in 8 bits its PSNR-Y changes by {-found.loss:+.2f} dB, more than {ALLOWED:g}; nothing was "
-            "written. Train it on for 8 bits first (recipes compact_int8, compact_gan_int8, compact_x2_int8)"
+            "written. Train it on for 8 bits first (recipe compact_int8)"
         )
     copy_graph(model, path.parent)
     facts = {key: value for key, value in read_facts(model.path).items() if key not in ("format", "weights_sha256")}

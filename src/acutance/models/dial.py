@@ -52,7 +52,8 @@ def load(name: str = store.DEFAULT, texture: float = 0.0, scale: float | None = 
             f"--texture {texture:g}: {model.name} has no textured partner, only {', '.join(TEXTURED)} has; leave it out"
         )
     partner = store.load(TEXTURED[model.name])
-    widest = tuple((min(a[0], b[0]), max(a[1], b[1])) for a, b in zip(model.int8, partner.int8, strict=False))
+    pairs = zip(model.int8, partner.int8, strict=False)
+    widest = tuple((min(a[0], b[0]), max(a[1], b[1])) if a and b else None for a, b in pairs)
     sha256 = hashlib.sha256(f"{model.sha256} {partner.sha256} {texture!r}".encode()).hexdigest()
     weights = _mixed.get(sha256) or interpolate(model, partner, texture)
     if len(_mixed) >= MIXTURES and sha256 not in _mixed:

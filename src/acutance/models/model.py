@@ -31,7 +31,7 @@ Verb = Literal["upscale", "stylize"]
 Argument = int | float  # of a network: a size, a width, a switch
 LARGEST_ARGUMENT = 1024
 LARGEST_INPUT = 1e9  # of a layer, for int8
-Ranges = tuple[tuple[float, float], ...]  # least and largest input, convolution by convolution
+Ranges = tuple[tuple[float, float] | None, ...]  # least and largest input of each convolution; None: not in 8 bits
 DTYPES = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
 
 
@@ -143,10 +143,13 @@ def read_model(path: Path) -> Model:
 
 def _ranges(path: Path, facts: dict[str, Any]) -> Ranges:
     try:
-        ranges = tuple((float(low), float(high)) for low, high in facts.get("int8", {}).get("ranges", ()))
-    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        given = facts.get("int8", {}).get("ranges", ())
+        ranges = tuple(None if ends is None else (float(ends[0]), float(ends[1])) for ends in given)
+        if any(ends is not None and len(ends) != 2 for ends in given):
+            raise ValueError
+    except (TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise BadModel(f"{path}: its int8 ranges are damaged; calibrate it anew") from error
-    if not all(-LARGEST_INPUT <= low <= high <= LARGEST_INPUT for low, high in ranges):
+    if not all(-LARGEST_INPUT <= ends[0] <= ends[1] <= LARGEST_INPUT for ends in ranges if ends):
         raise BadModel(f"{path}: its int8 ranges are no ranges; calibrate it anew")
     return ranges
 

@@ -62,21 +62,3 @@ class Span(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
         return F.pixel_shuffle(self.folded(x), self.scale)
-
-
-def from_release(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The authors' weights, branches already folded, by our names (float32).
-
-    Their ``mean`` (a fraction of 255) moves into the first bias, as far as it differs from ``MEAN``.
-    """
-    ours = {key.replace("block_", "blocks."): tensor.float() for key, tensor in weights.items() if key != "mean"}
-    ours = {_zero_based(key): tensor for key, tensor in ours.items()}
-    off = torch.tensor(MEAN) - 255 * weights["mean"].float().flatten()
-    ours["conv_1.bias"] = ours["conv_1.bias"] + (ours["conv_1.weight"].sum((2, 3)) * off).sum(1)
-    return ours
-
-
-def _zero_based(key: str) -> str:
-    part, _, rest = key.partition(".")
-    number, _, rest = rest.partition(".")
-    return f"blocks.{int(number) - 1}.{rest}" if part == "blocks" else key

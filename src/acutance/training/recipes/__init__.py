@@ -43,7 +43,7 @@ from acutance.training.recipes.restore import (
     restore_x2_taught,
 )
 from acutance.training.recipes.siamese import siamese, siamese_plus, siamese_small
-from acutance.training.recipes.span import span, span_gan
+from acutance.training.recipes.span import span_gan
 from acutance.training.recipes.srgan import (
     srgan,
     srgan_mse,
@@ -76,7 +76,7 @@ RECIPES = {
     for recipe in (
         compact, compact_x2, compact_int8, compact_finish, compact_sizes, compact_x2_int8,
         compact_gan, compact_gan_int8, compact_gan_even, compact_gan_finish, compact_gan_taught,
-        span, span_gan,
+        span_gan,
         srresnet, srresnet_vgg22, srresnet_muon, srresnet_small,
         srgan, srgan_mse, srgan_vgg22, srgan_vgg34, srgan_short, srgan_taught, srgan_small,
         srgan_tensorlayer_init, srgan_tensorlayer, srgan_tensorlayer_small,
