@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+import re
 import sys
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # glibc, malloc.h
@@ -30,6 +31,16 @@ def out_of_memory(text: str) -> bool:
     """Whether the words of some library's error mean that memory ran out, or room for another thread."""
     text = text.lower()
     return any(word in text for word in SAID)
+
+
+def was_claimed(text: str, size: int) -> bool:
+    """Whether the memory that a decoder could not have is what a table in a damaged file of ``size`` bytes claims.
+
+    >>> was_claimed("failed to allocate memory for strips (0 elements of 12 bytes each)", 5000)
+    True
+    """
+    found = re.search(r"\((\d+) elements of (\d+) bytes each\)", text)  # libtiff: always of tables in the file
+    return found is not None and not 0 < int(found[1]) * int(found[2]) <= size
 
 
 def return_freed_memory() -> None:
