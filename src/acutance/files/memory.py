@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import mmap
 import re
@@ -25,6 +26,22 @@ def require(size: int) -> None:
         mmap.mmap(-1, size).close()
     except (OSError, ValueError, OverflowError) as error:
         raise MemoryError(f"{size >> 20} MB") from error
+
+
+def is_short(size: int) -> bool:
+    """Whether ``size`` bytes cannot be had: for failures of libraries that do not say what they lacked."""
+    try:
+        require(size)
+    except MemoryError:
+        return True
+    return False
+
+
+def load_unwinder() -> None:
+    """Load what glibc needs to end a thread, while there is memory for it: later, its lack aborts the process."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # another C library, which brings its own
+            ctypes.CDLL("libgcc_s.so.1")
 
 
 def out_of_memory(text: str) -> bool:
