@@ -5,10 +5,11 @@ import sys
 
 def main() -> None:
     """Import and run the command line; a Ctrl-C during the import is a stop like any other."""
-    from acutance.files.memory import START, TOO_LITTLE, out_of_memory, require
+    from acutance.files.memory import START, TOO_LITTLE, load_unwinder, out_of_memory, require
 
     try:
         require(START)
+        load_unwinder()
         from acutance.cli import main as run
     except KeyboardInterrupt:
         sys.exit(130)

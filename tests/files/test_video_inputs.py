@@ -9,13 +9,15 @@ import threading
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from clips import Clip, content, make, picture
 from fields import write
 from toy_film import ToyUpscaler
 
-from acutance.errors import BadInput, UsageError
+from acutance.errors import BadInput, ResourceError, UsageError
+from acutance.files.pyav import blame_memory, writing
 from acutance.files.video_ledger import judge
 from acutance.files.video_reading import Account, Span, read_frames
 from acutance.files.videos import inspect
@@ -131,3 +133,16 @@ def test_no_camera_has_the_average_of_some_containers(tmp_path: Path) -> None:
     """DV counts in ticks that libav takes for frames."""
     path = write(tmp_path / "a.dv", [picture(n, 720, 576) for n in range(3)], "dvvideo", pixels="yuv420p")
     assert inspect(path).rate == 25
+
+
+def test_too_little_memory_is_no_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Libav's libraries fail in many words; where no room is left, that is what is said, of reading and of writing."""
+    monkeypatch.setattr("acutance.files.pyav.is_short", lambda room: True)
+    with pytest.raises(ResourceError, match=r"a\.mkv.*memory"), writing("a.mkv"):
+        raise av.error.ExternalError(1, "generic error in an external library", "")
+    with pytest.raises(ResourceError, match=r"a\.mkv.*memory"):
+        blame_memory(ValueError("bad data"), "a.mkv")
+    monkeypatch.setattr("acutance.files.pyav.is_short", lambda room: False)
+    blame_memory(ValueError("bad data"), "a.mkv")
+    with pytest.raises(ResourceError, match="memory"):
+        blame_memory(MemoryError(), "a.mkv")

@@ -37,8 +37,8 @@ def import_(
     """Make a model of a checkpoint of ESRGAN, Real-ESRGAN, SRVGGNetCompact, MSRResNet, SPAN, PLKSR or RealPLKSR.
 
     The checkpoint is read without running any code in it, and recognised by its tensors. Well-known sizes need no
-    torch. Models trained against a critic often tint or fade what they draw; with --keep-colours that is taken away
-    again.
+    torch; networks of other kinds need torch and spandrel. Models trained against a critic often tint or fade what they
+    draw; with --keep-colours that is taken away again.
     """
     from acutance.training.importing import Wish
 

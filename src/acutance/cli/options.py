@@ -33,7 +33,7 @@ texture = click.option("--texture", default=0.0, help="From 0, faithful, to 1, m
 scale = click.option(
     "--scale",
     type=float,
-    help="Times as large, up to 16; default: the model's. Up to 2, NAME_x2 works for fidelity and restore.",
+    help="Times as large, up to 16; default: the model's. Up to 2, fidelity and restore have networks for x2.",
 )
 width = click.option("--width", type=int, help="Or: exact width in pixels.")
 height = click.option("--height", type=int, help="Or: exact height in pixels.")

@@ -25,7 +25,7 @@ from acutance.errors import Interrupted, UsageError
     "--codec",
     help="h264, h265, av1, ffv1 (lossless) or prores; default: h264, h265 for 10 bits or large results, av1 in .webm.",
 )
-@click.option("--crf", type=int, help="Quality, lower is better; default 17 (h264), 20 (h265).")
+@click.option("--crf", type=int, help="Quality, lower is better; default 17 (h264), 20 (h265), 25 (av1).")
 @click.option("--preset", help="The encoder's speed; default: medium.")
 @click.option(
     "--pixels",

@@ -55,6 +55,17 @@ def jpeg_segments(file: BinaryIO) -> Iterator[Part]:
         place += 2 + size
 
 
+def jpeg_is_ended(file: BinaryIO) -> bool:
+    """Whether the first picture of a JPEG has its end marker, whatever lies behind it."""
+    scan = next((part for part in jpeg_segments(file) if part.name[0] == SCAN), None)
+    mark = bytes((0xFF, END))
+    if scan is None:  # a segment that misleads; decoders may find the picture nevertheless
+        file.seek(max(0, file.seek(0, 2) - BLOCK))
+        return mark in file.read()
+    file.seek(jpeg_end(file, scan) - 2)
+    return file.read(2) == mark
+
+
 def jpeg_end(file: BinaryIO, scan: Part) -> int:
     """Where the picture ends whose first scan begins with ``scan``; the end of the file if nothing says so."""
     size, place = file.seek(0, 2), scan.place + scan.size

@@ -14,6 +14,7 @@ from typing import BinaryIO
 from acutance.files import chunks, exif, heif_items, photoshop, tiff_metadata, xmp
 from acutance.files.found import EXTENDED_HEAD, PHOTOSHOP_HEAD, PNG_XMP, XMP_HEAD, Found
 from acutance.files.metadata import LARGEST_SEGMENT, Metadata, exif_fits
+from acutance.files.png_metadata import LARGEST_TEXT
 
 HEADS = {"jpg": 2, "png": 33}  # bytes before which nothing may stand
 HEX_LINE = 36  # bytes of a profile in a line of hexadecimal digits
@@ -80,7 +81,9 @@ def _chunks(fields: Metadata) -> Iterator[tuple[bytes, bytes]]:
     if found.xmp:
         yield b"iTXt", PNG_XMP + bytes(4) + found.xmp
     if found.resources:
-        yield b"zTXt", b"Raw profile type iptc\0\0" + zlib.compress(_hexadecimal(b"iptc", found.resources))
+        key, text = b"Raw profile type iptc\0", _hexadecimal(b"iptc", found.resources)
+        large = len(text) > LARGEST_TEXT  # which other programs do not unpack
+        yield (b"tEXt", key + text) if large else (b"zTXt", key + b"\0" + zlib.compress(text))
     for comment in filter(None, (c.strip(b"\0").replace(b"\0", b" ") for c in found.comments)):
         international = not comment.isascii() and _is_utf8(comment)
         yield (b"iTXt", b"Comment\0\0\0\0\0" + comment) if international else (b"tEXt", b"Comment\0" + comment)

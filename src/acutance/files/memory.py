@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import mmap
+import re
 import sys
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # glibc, malloc.h
@@ -26,10 +28,36 @@ def require(size: int) -> None:
         raise MemoryError(f"{size >> 20} MB") from error
 
 
+def is_short(size: int) -> bool:
+    """Whether ``size`` bytes cannot be had: for failures of libraries that do not say what they lacked."""
+    try:
+        require(size)
+    except MemoryError:
+        return True
+    return False
+
+
+def load_unwinder() -> None:
+    """Load what glibc needs to end a thread, while there is memory for it: later, its lack aborts the process."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # another C library, which brings its own
+            ctypes.CDLL("libgcc_s.so.1")
+
+
 def out_of_memory(text: str) -> bool:
     """Whether the words of some library's error mean that memory ran out, or room for another thread."""
     text = text.lower()
     return any(word in text for word in SAID)
+
+
+def was_claimed(text: str, size: int) -> bool:
+    """Whether the memory that a decoder could not have is what a table in a damaged file of ``size`` bytes claims.
+
+    >>> was_claimed("failed to allocate memory for strips (0 elements of 12 bytes each)", 5000)
+    True
+    """
+    found = re.search(r"\((\d+) elements of (\d+) bytes each\)", text)  # libtiff: always of tables in the file
+    return found is not None and not 0 < int(found[1]) * int(found[2]) <= size
 
 
 def return_freed_memory() -> None:

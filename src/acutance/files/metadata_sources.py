@@ -97,4 +97,5 @@ def of_tiff(file: BinaryIO) -> Found:
 
 READERS: dict[str, Callable[[BinaryIO], Found]] = {
     "jpeg": of_jpeg, "png": of_png, "webp": of_webp, "gif": of_gif, "heif": of_heif, "tiff": of_tiff,
+    "imagecodecs": of_jpeg,
 }  # fmt: skip

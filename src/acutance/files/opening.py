@@ -12,9 +12,9 @@ from pathlib import Path
 import pyvips
 
 from acutance.errors import AcutanceError, BadInput, ResourceError
-from acutance.files import gif, others, tiff
+from acutance.files import chunks, gif, others, tiff
 from acutance.files import standard as standards
-from acutance.files.memory import TOO_LITTLE, out_of_memory
+from acutance.files.memory import TOO_LITTLE, out_of_memory, was_claimed
 from acutance.files.vips import VipsImage, load, reason
 
 LOADERS = ("jpeg", "png", "webp", "tiff", "heif", "gif")
@@ -112,10 +112,14 @@ def tiff_notes(file: Source) -> list[str]:
 
 
 def unseen_damage(path: Path, file: Source) -> str:
-    """Damage that decoders pass over: broken tiles of a TIFF, missing pixels of a GIF."""
+    """Damage that decoders pass over: broken tiles of a TIFF, missing pixels of a GIF, a JPEG without its end."""
+    loader = file.header.get("vips-loader")
     if file.place is not None:
         return tiff.damage(path, file.place)
-    return gif.damage(path) if "gif" in file.header.get("vips-loader") else ""
+    if "jpeg" in loader:
+        with open(path, "rb") as data:
+            return "" if chunks.jpeg_is_ended(data) else "its end marker is missing"
+    return gif.damage(path) if "gif" in loader else ""
 
 
 @contextlib.contextmanager
@@ -136,7 +140,7 @@ def as_input_errors(path: Path) -> Iterator[None]:
 
 def _unreadable(path: Path, error: pyvips.Error) -> AcutanceError:
     text, said = reason(error), error.detail.lower()
-    if out_of_memory(said):
+    if out_of_memory(said) and not was_claimed(said, path.stat().st_size):
         return ResourceError(f"{path}: {TOO_LITTLE}")
     if "hevc" in said:
         return BadInput(f"{path}: is HEIC, which this libvips cannot decode; convert it to JPEG or PNG first")

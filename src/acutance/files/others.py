@@ -48,8 +48,8 @@ def camera_raw(path: Path, check: Check) -> VipsImage:
     with open(path, "rb") as file, guarded, rawpy.imread(file) as camera:
         check(camera.sizes.width, camera.sizes.height)
         pixels = camera.postprocess(output_bps=16, use_camera_wb=True, no_auto_bright=True)
-    note = "is camera raw, developed with the camera's white balance into sRGB of 16 bits; its metadata is not kept"
-    return _image(pixels, "rawpy", [note])
+        note = "is camera raw, developed with the camera's white balance into sRGB of 16 bits; its metadata is not kept"
+        return _image(pixels, "rawpy", [note])
 
 
 def bitmap(path: Path, check: Check) -> VipsImage:
@@ -59,8 +59,7 @@ def bitmap(path: Path, check: Check) -> VipsImage:
     with open(path, "rb") as file, guarded, pillow.open(file, formats=["BMP", "DIB"]) as picture:
         check(*picture.size)
         mode = {"1": "L", "P": "RGB"}.get(picture.mode, picture.mode)
-        pixels = np.asarray(picture.convert(mode))
-    return _image(pixels, "bmp")
+        return _image(np.asarray(picture.convert(mode)), "bmp")
 
 
 def rare_tiff(path: Path, place: tiff.Directory, check: Check, why: str) -> VipsImage:
@@ -76,16 +75,20 @@ def rare_tiff(path: Path, place: tiff.Directory, check: Check, why: str) -> Vips
         photometric, bits = int(page.photometric), page.bitspersample
         if photometric not in (0, 1, 2, CMYK) or page.axes not in ("YX", "YXS", "SYX"):
             raise ValueError(f"photometric interpretation {photometric}, axes {page.axes}")
+        bits = bits if isinstance(bits, int) else max(bits)
+        if page.compression == 1 and page.size * bits > 8 * path.stat().st_size:
+            raise ValueError("its samples would lie behind its end")
         pixels = page.asarray()
-        profile = page.tags.get(PROFILE)
-    pixels = pixels.transpose(1, 2, 0) if page.axes == "SYX" else pixels
-    pixels, notes = _fitting(pixels, bits if isinstance(bits, int) else max(bits))
-    if photometric == 0 and pixels.dtype != np.float32:
-        pixels = np.iinfo(pixels.dtype).max - pixels
-    image = _image(pixels, "tifffile", notes, "cmyk" if photometric == CMYK else None)
-    if profile is not None:
-        image.set_type(pyvips.GValue.blob_type, "icc-profile-data", bytes(profile.value))
-    return image
+        if pixels.shape != page.shape:
+            raise ValueError(f"{pixels.shape} samples instead of {page.shape}")
+        pixels = pixels.transpose(1, 2, 0) if page.axes == "SYX" else pixels
+        pixels, notes = _fitting(pixels, bits)
+        if photometric == 0 and pixels.dtype != np.float32:
+            pixels = np.iinfo(pixels.dtype).max - pixels
+        image = _image(pixels, "tifffile", notes, "cmyk" if photometric == CMYK else None)
+        if profile := page.tags.get(PROFILE):
+            image.set_type(pyvips.GValue.blob_type, "icc-profile-data", bytes(profile.value))
+        return image
 
 
 def rare_jpeg(path: Path, check: Check) -> VipsImage | None:
@@ -101,8 +104,8 @@ def rare_jpeg(path: Path, check: Check) -> VipsImage | None:
             check(width, height)
             with _guarded(path, f"{kind} that cannot be read", "save it with 8 bits"):
                 pixels = (codecs.jpegls_decode if marker == 0xF7 else codecs.jpeg_decode)(path.read_bytes())
-            pixels, notes = _fitting(pixels, bits)
-            return _image(pixels, "imagecodecs", notes)
+                pixels, notes = _fitting(pixels, bits)
+                return _image(pixels, "imagecodecs", notes)
     return None
 
 
@@ -115,7 +118,7 @@ def _fitting(pixels: np.ndarray, bits: int) -> tuple[np.ndarray, list[str]]:
         with np.errstate(over="ignore"):  # what becomes infinite is refused when it is read
             return pixels.astype(np.float32), ["has floating point of 64 bits; the result has 32"] if bits > 32 else []
     if kind not in "iu":
-        raise BadInput("holds complex samples")
+        raise ValueError("complex samples")
     if pixels.dtype in (np.uint8, np.uint16) and bits == pixels.dtype.itemsize * 8:
         return pixels, []
     if kind == "u" and bits <= 16:

@@ -8,13 +8,13 @@ from typing import BinaryIO
 
 from acutance.files import chunks, exif, photoshop
 from acutance.files.chunks import Part, content
-from acutance.files.found import CREDENTIALS, PHOTOSHOP_HEAD, PNG_TEXT, PNG_XMP, XMP_HEAD, Found, printable
+from acutance.files.found import CREDENTIALS, LARGEST, PHOTOSHOP_HEAD, PNG_TEXT, PNG_XMP, XMP_HEAD, Found, printable
 
 MOST_TEXTS = 1000
+LARGEST_TEXT = 1 << 20  # bytes of one, unpacked
 PNG_COLOURS = {b"cICP": 4, b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"mDCV": 24, b"cLLI": 8}  # with their sizes
 PNG_STRUCTURE = {
-    b"IHDR", b"PLTE", b"IEND", b"tRNS", b"iCCP", b"pHYs", b"bKGD", b"sBIT", b"hIST", b"tIME", b"sPLT", b"acTL", b"fcTL",
-    b"CgBI", *PNG_COLOURS,
+    b"IHDR", b"PLTE", b"IEND", b"tRNS", b"iCCP", b"pHYs", b"acTL", b"fcTL", b"CgBI", *PNG_COLOURS,
 }  # fmt: skip
 RAW_PROFILE = re.compile(rb"Raw profile type (exif|APP1|xmp|iptc|8bim)\0", re.I)
 
@@ -58,7 +58,22 @@ def _text(file: BinaryIO, part: Part, head: bytes, found: Found, profiles: dict[
     elif len(found.texts) >= MOST_TEXTS:
         found.lose(f"carries more than {MOST_TEXTS} PNG texts; the others are not kept")
     elif data := found.take(file, part, "PNG text"):
-        found.texts.append((part.name, data))
+        _keep(part.name, data, found)
+
+
+def _keep(name: bytes, data: bytes, found: Found) -> None:
+    """Keep a chunk of text that other programs will read: they refuse pictures with large ones."""
+    _, _, text = data.partition(b"\0")
+    if name == b"zTXt":
+        text = _inflated(text[1:], LARGEST_TEXT + 1)
+    elif name == b"iTXt":
+        text = _itxt(text, LARGEST_TEXT + 1)
+    if len(text) > min(LARGEST_TEXT, found.room):
+        over = LARGEST_TEXT if len(text) > LARGEST_TEXT else LARGEST
+        found.lose(f"carries more PNG text than {over >> 20} MB, which is not kept")
+    else:
+        found.room -= max(0, len(text) - len(data))
+        found.texts.append((name, data))
 
 
 def _itxt(data: bytes, most: int) -> bytes:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from acutance.errors import BadInput, ResourceError, UsageError
+from acutance.files.memory import is_short, out_of_memory
 from acutance.files.video_sizes import boxes
 
 os.environ.setdefault("SVT_LOG", "1")  # errors only; SVT-AV1 otherwise prints its settings on every start
@@ -35,7 +36,18 @@ SAFE = {"format_whitelist": DEMUXERS, "protocol_whitelist": "file"}
 InputContainer = Any  # av.container.InputContainer: its stubs want every stream's kind spelled out
 OutputContainer = Any
 
-__all__ = ["FAULTS", "av", "decoded", "demux", "open_film", "open_output", "reason", "version", "writing"]
+__all__ = [
+    "FAULTS",
+    "av",
+    "blame_memory",
+    "decoded",
+    "demux",
+    "open_film",
+    "open_output",
+    "reason",
+    "version",
+    "writing",
+]
 
 
 def version() -> str:
@@ -83,6 +95,8 @@ def _no_film(path: Path, error: BaseException) -> str:
     return f"is no film that can be read ({reason(error)}); it is damaged or unknown (pictures: acutance upscale)"
 
 
+TOO_LITTLE = "there is too little memory for a film of this size; close other programs"
+ENCODER, DECODER = 256 << 20, 64 << 20  # bytes that one may ask for
 MOST_STREAMS = 64  # that may turn up in the middle
 
 
@@ -122,14 +136,24 @@ def reason(error: BaseException) -> str:
     return str(text).splitlines()[0].strip().rstrip(".").lower()
 
 
+def blame_memory(error: BaseException, what: object, room: int = DECODER) -> None:
+    """Raise ``ResourceError`` if a failure of libav comes of too little memory: by its word, or because ``room`` bytes
+    cannot be had, for few of its libraries say so."""
+    if isinstance(error, MemoryError) or out_of_memory(reason(error)) or is_short(room):
+        raise ResourceError(f"{what}: {TOO_LITTLE}") from error
+
+
 @contextlib.contextmanager
 def writing(what: str) -> Iterator[None]:
     """Turn libav's failures to write ``what`` into one line; those of the disk pass, for who knows the final name."""
     try:
         yield
+    except MemoryError as error:
+        raise ResourceError(f"{what}: {TOO_LITTLE}") from error
     except OSError:
         raise
     except FAULTS as error:
+        blame_memory(error, what, ENCODER)
         raise ResourceError(
             f"{what}: cannot be written ({reason(error)}); choose another --codec or container"
         ) from error

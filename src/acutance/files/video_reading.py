@@ -6,12 +6,13 @@ import zlib
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from acutance.errors import BadInput
-from acutance.files.pyav import FAULTS, demux, open_film, reason
+from acutance.files.pyav import FAULTS, blame_memory, demux, open_film, reason
 from acutance.files.video_clock import Clock, Expected, Silences
 from acutance.files.video_colour import to_rgb
 from acutance.files.video_filters import FASTER, LEAD, Deinterlacer
@@ -218,8 +219,8 @@ def _raw(container: Any, stream: Any, film: Film, span: Span, account: Account, 
             account.add(spoilt=int(packet.is_corrupt))
         elif packet.size:  # AVI marks a frame that is shown again by an empty packet
             expected.packet(packet)
-            yield from _decode(stream, packet, expected, account)
-    yield from _decode(stream, None, expected, account)
+            yield from _decode(film.path, stream, packet, expected, account)
+    yield from _decode(film.path, stream, None, expected, account)
     expected.finish()
     if span.stop is None:
         silences.finish(ends[0])
@@ -228,10 +229,11 @@ def _raw(container: Any, stream: Any, film: Film, span: Span, account: Account, 
     yield None
 
 
-def _decode(stream: Any, packet: Any, expected: Expected, account: Account) -> Iterator[Any]:
+def _decode(path: Path, stream: Any, packet: Any, expected: Expected, account: Account) -> Iterator[Any]:
     try:
         frames = stream.decode(packet)
-    except FAULTS:
+    except FAULTS as error:
+        blame_memory(error, path)
         expected.failed(packet)
         return
     for frame in frames:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from acutance.errors import BadInput, OverLimit
-from acutance.files.pyav import FAULTS, av, demux, open_film
+from acutance.files.pyav import FAULTS, av, blame_memory, demux, open_film
 from acutance.files.video_colour import HDR, Colour, read_colour
 from acutance.files.video_fields import PROGRESSIVE, Fields, find_fields
 from acutance.files.video_filters import FASTER, FINER, Mode
@@ -175,7 +175,8 @@ def _first_frame(container: Any, stream: Any, path: Path) -> Any:
         found |= packet.size > 0
         try:
             frames = packet.decode()
-        except FAULTS:
+        except FAULTS as error:
+            blame_memory(error, path)
             frames = []
         if frames:
             return frames[0]

@@ -25,6 +25,18 @@ pyvips.block_untrusted_set(True)
 WIDE_ROW = 1 << 20  # bytes
 _READING = threading.Lock()
 GAIN_MAP = "acutance-gain-map"  # set on pictures that had one
+ONE_WARNING = "read gave 1 warnings"
+MOST_COMPLAINTS = 100  # kept of one picture
+HARMLESS = re.compile(
+    r"Unknown field with tag|tags are not sorted|null byte in value|does not end in null byte|subfile type"
+    r"|Nonstandard tile|old-style|Old-style|doesn't match SamplesPerPixel|is missing required|subsampling"
+    r"|(Incorrect|Wrong|incorrect|Incompatible|Cannot handle|Sanity check|IO error)[^\"]*\"(?!"
+    r"(Image|Bits|Samples|Rows|Strip|Tile|Planar|Color|Compr|Photom|Fill|Group|Predict|Extra|Sample|JPEG|YCbCr|Ink|Ref))"
+    r"|^[a-z](?!RNS)[A-Za-z]{3}: |iCCP|cHRM|sRGB|gAMA|profile|colorspace|metadata|exif|xmp"
+    r"|Invalid SOS parameters|JFIF revision|Adobe color|ICC marker|Warning: unknown"
+    r"|text chunk|chunk cache|invalid time|^$"
+)
+"""What decoders say of healthy pictures: of tags and chunks that are not samples, of old or careless encoders."""
 
 
 def _text(pointer: Any) -> str:
@@ -115,12 +127,19 @@ class Ledger(logging.Handler):
         super().__init__(logging.WARNING)
         self.found: list[str] = []
         self.summary = ""
+        self.excused = False  # whether the first complaint of a JPEG was harmless; libvips counts it nevertheless
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep what speaks of damage: always a count, often followed by what it was."""
-        self.found += re.findall(
-            r"Corrupt .*|read gave \d+ warnings|Discarding \d+ bytes.*|Terminating \w+Decode.*", record.getMessage()
-        )
+        """Keep all but what is said of healthy pictures."""
+        self._keep(" ".join(record.getMessage().removeprefix("VIPS: ").split()))
+
+    def _keep(self, said: str) -> None:
+        if HARMLESS.search(said):
+            self.excused |= said.startswith("VipsJpeg: ")
+            if self.excused and ONE_WARNING in self.found:
+                self.found.remove(ONE_WARNING)
+        elif not (self.excused and said == ONE_WARNING) and len(self.found) < MOST_COMPLAINTS:
+            self.found.append(said)
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
@@ -140,7 +159,9 @@ class Ledger(logging.Handler):
             yield
             text = pyvips.ffi.string(pyvips.vips_lib.vips_error_buffer()).decode(errors="replace")
             pyvips.vips_lib.vips_error_clear()
-        self.found += [line for line in text.splitlines() if line.startswith(("tiff2vips: ", "VipsJpeg: "))]
+        for line in text.splitlines():
+            if line.startswith(("tiff2vips: ", "VipsJpeg: ")):
+                self._keep(line)
 
 
 def reason(error: Exception) -> str:

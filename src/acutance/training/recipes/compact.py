@@ -20,7 +20,7 @@ FOLDED: dict[str, Any] = {"channels": 64, "convolutions": 16}
 
 
 def compact() -> Recipe:
-    """The network of ``fidelity``: L1, Muon 0.003, batch 16 of 96-pixel crops, the most detailed of three."""
+    """A plain chain of 3x3 convolutions: L1, Muon 0.003, batch 16 of 96-pixel crops, the most detailed of three."""
     return _recipe("compact", "compact", ARGUMENTS, lambda: Compact(**ARGUMENTS), CROPS)
 
 
