@@ -30,11 +30,11 @@ DOCS = Path(__file__).parents[1] / "docs" / "cards"
 SIDE = 144
 # Where a model was measured, and beside what
 MEASURED = {
-    "fidelity": ("quality", ("bicubic", "fidelity")),
+    "fidelity": ("quality-fidelity", ("bicubic", "fidelity")),
     "texture": ("quality", ("bicubic", "texture", "ESRGAN")),
     "fidelity_x2": ("quality-x2", ("bicubic", "fidelity_x2")),
     "fidelity_x2_fast": ("quality-x2", ("bicubic", "fidelity_x2_fast")),
-    "restore_x2": ("quality-damaged-x2", ("bicubic", "fidelity_x2_fast", "restore_x2")),
+    "restore_x2": ("quality-damaged-x2", ("bicubic", "fidelity_x2", "restore_x2")),
     "srresnet": ("quality", ("bicubic", "fidelity", "srresnet")),
     "srgan": ("quality", ("bicubic", "texture", "srresnet", "srgan")),
     "esrgan": ("quality", ("bicubic", "texture", "srgan", "esrgan", "ESRGAN")),

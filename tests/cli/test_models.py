@@ -40,8 +40,8 @@ def test_import_show_mix_export_upscale(acutance, home, checkpoint: Path, tmp_pa
     assert acutance("models", "list", "--json", **home).stdout.splitlines() == listed
     names = {json.loads(line)["name"] for line in listed}
     built_in = {
-        "esrgan", "face_srgan", "fidelity", "fidelity_x2", "fidelity_x2_fast", "restore", "restore_x2", "srgan", "srresnet", "texture",
-        "unet_srgan", "vangogh",
+        "esrgan", "face_srgan", "fidelity", "fidelity_compact", "fidelity_x2", "fidelity_x2_fast", "restore",
+        "restore_x2", "srgan", "srresnet", "texture", "unet_srgan", "vangogh",
     }  # fmt: skip
     assert names == {*built_in, "tiny-net"}
 

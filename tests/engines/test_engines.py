@@ -20,7 +20,7 @@ needs_bf16 = pytest.mark.skipif(not cpu.has_bf16(), reason="this processor has n
 
 @pytest.fixture(scope="module")
 def model():
-    return store.load()
+    return store.load("fidelity_compact")
 
 
 @pytest.fixture(scope="module")

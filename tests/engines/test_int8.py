@@ -21,7 +21,7 @@ from acutance.measuring.metrics.psnr import psnr
 from acutance.models import dial, store
 from acutance.models.model import read_model
 
-CALIBRATED = ["fidelity", "texture"]
+CALIBRATED = ["fidelity", "fidelity_compact", "texture"]
 
 
 @pytest.mark.parametrize("name", CALIBRATED)

@@ -16,6 +16,7 @@ def test_its_ends_are_the_models_and_every_place_is_another_plan() -> None:
     ends = dial.load("fidelity", 0), dial.load("fidelity", 1)
     for end, name in zip(ends, ("fidelity", "texture"), strict=True):
         model = store.load(name)
+        assert end.weights.keys() == model.weights.keys()
         assert all(np.array_equal(end.weights[key], tensor) for key, tensor in model.weights.items())
     assert len({dial.load("fidelity", t).sha256 for t in (0, 0.25, 0.5, 1)}) == 4
 
@@ -38,7 +39,7 @@ def test_up_to_twice_the_size_a_sibling_does_the_work() -> None:
     assert dial.load("fidelity", scale=2).name == dial.load("fidelity", scale=1.5).name == "fidelity_x2"
     assert dial.load("fidelity", scale=2, film=True).name == "fidelity_x2_fast"
     assert dial.load("fidelity", scale=2.01).name == dial.load("fidelity").name == "fidelity"
-    assert dial.load("fidelity", 0.5, 2).name == "fidelity with 0.5 texture"
+    assert dial.load("fidelity", 0.5, 2).name == "fidelity_compact with 0.5 texture"
     assert dial.load("texture", scale=2).name == "texture"
     assert dial.load("restore", scale=1).name == "restore_x2" and dial.load("restore", scale=3).name == "restore"
 

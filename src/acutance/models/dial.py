@@ -15,8 +15,8 @@ from acutance.models import store
 from acutance.models.interpolate import interpolate
 from acutance.models.model import Model
 
-TEXTURED = {"fidelity": "texture"}
-"""What a model becomes as the dial goes to 1: trained on from it against a critic."""
+TEXTURED = {"fidelity": ("fidelity_compact", "texture"), "fidelity_compact": ("fidelity_compact", "texture")}
+"""Between which two models the dial turns: the second was trained on from the first, against a discriminator."""
 
 
 TWICE = {"fidelity": "fidelity_x2", "restore": "restore_x2"}
@@ -51,7 +51,9 @@ def load(name: str = store.DEFAULT, texture: float = 0.0, scale: float | None = 
         raise UsageError(
             f"--texture {texture:g}: {model.name} has no textured partner, only {', '.join(TEXTURED)} has; leave it out"
         )
-    partner = store.load(TEXTURED[model.name])
+    faithful, textured = TEXTURED[model.name]
+    model = store.load(faithful) if model.path.parent == store.BUILTIN else model
+    partner = store.load(textured)
     pairs = zip(model.int8, partner.int8, strict=False)
     widest = tuple((min(a[0], b[0]), max(a[1], b[1])) if a and b else None for a, b in pairs)
     sha256 = hashlib.sha256(f"{model.sha256} {partner.sha256} {texture!r}".encode()).hexdigest()
