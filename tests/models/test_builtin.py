@@ -44,8 +44,14 @@ def mean_psnr(name: str, pairs: list[tuple[np.ndarray, np.ndarray]], scale: int)
 
 
 @pytest.mark.parametrize(
-    ("name", "scale", "gain"), [("fidelity", 4, 1.5), ("fidelity_compact", 4, 1.0), ("fidelity_x2", 2, 2.0), ("fidelity_x2_fast", 2, 1.5),
-     ("srresnet", 4, 0.8)]
+    ("name", "scale", "gain"),
+    [
+        ("fidelity", 4, 1.5),
+        ("fidelity_compact", 4, 1.0),
+        ("fidelity_x2", 2, 2.0),
+        ("fidelity_x2_fast", 2, 1.5),
+        ("srresnet", 4, 0.8),
+    ],
 )
 def test_clean_pictures_come_out_truer_than_by_bicubic(
     name: str, scale: int, gain: float, photos: list[np.ndarray]
@@ -82,7 +88,9 @@ def test_a_face_comes_out_more_alike_than_by_bicubic(shared: Path, monkeypatch: 
     assert lpips(Upscaler("face_srgan")(lr), face) < 0.6 * lpips(upscale(lr, 4), face)
 
 
-@pytest.mark.parametrize(("name", "most"), [("fidelity", 1.5), ("fidelity_compact", 1.5), ("texture", 1.5), ("restore", 1.5)])
+@pytest.mark.parametrize(
+    ("name", "most"), [("fidelity", 1.5), ("fidelity_compact", 1.5), ("texture", 1.5), ("restore", 1.5)]
+)
 def test_noise_is_not_woven_into_a_grid(name: str, most: float) -> None:
     """How far the 4 x 4 places within an input pixel lie apart in their means, in levels, under grey noise of 3
     (``benchmarks/varied.py``); 10.4 once by ``texture``."""
