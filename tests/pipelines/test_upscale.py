@@ -77,7 +77,7 @@ def test_sixteen_bits_keep_their_levels(model, photo: np.ndarray) -> None:
     out = Upscaler(model).array(ramp)[32].astype(int)
     assert (
         len(np.unique(out)) > 100
-        and np.abs(np.interp(np.arange(256), np.arange(64) * 4 + 1.5, ramp[0]) - out).max() < 60
+        and np.abs(np.interp(np.arange(256), np.arange(64) * 4 + 1.5, ramp[0]) - out).max() < 86  # a third of a level
     )
 
 
