@@ -22,7 +22,7 @@ from acutance.pipelines.upscale import Settings, Upscaler
 
 @pytest.fixture(scope="module")
 def upscaler() -> Upscaler:
-    return Upscaler(store.load())
+    return Upscaler(store.load("fidelity_compact"))
 
 
 def vips(image: np.ndarray) -> pyvips.Image:
