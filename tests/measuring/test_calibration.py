@@ -28,12 +28,12 @@ def photographs(tmp_path: Path, photo: np.ndarray) -> Path:
 
 
 def test_a_model_gets_its_ranges_and_what_they_cost(photographs: Path, tmp_path: Path, acutance) -> None:
-    done = acutance("models", "calibrate", "fidelity", photographs, "-o", "mine.safetensors", "--json")
+    done = acutance("models", "calibrate", "fidelity_compact", photographs, "-o", "mine.safetensors", "--json")
     assert done.returncode == 0, done.stderr
     made = json.loads(done.stdout)
     assert made["event"] == "made" and made["name"] == "mine"
     assert "dB of PSNR-Y on 9 photographs" in acutance("models", "show", "mine.safetensors").stdout
-    found = calibrate(store.load("fidelity"), photographs)
+    found = calibrate(store.load("fidelity_compact"), photographs)
     assert found.ranges == store.load(str(tmp_path / "mine.safetensors")).int8
     assert found.pictures == 9 and len(found.ranges) == 17 and all(low < high for low, high in found.ranges)
     assert found.agreement > 44 and abs(found.loss) < 0.1
@@ -41,7 +41,7 @@ def test_a_model_gets_its_ranges_and_what_they_cost(photographs: Path, tmp_path:
 
 def test_a_model_that_changes_too_much_is_not_written(photographs: Path, tmp_path: Path, acutance) -> None:
     """The same function in fp32, with one channel a thousand times as strong inside: all others lose their steps."""
-    model = store.load("fidelity")
+    model = store.load("fidelity_compact")
     weights = {name: tensor.copy() for name, tensor in model.weights.items()}
     weights["body.0.weight"][0] *= 1000
     weights["body.0.bias"][0] *= 1000
@@ -58,7 +58,7 @@ def test_even_surfaces_cost_nothing(tmp_path: Path) -> None:
     """Where fp32 makes no error at all, a tiny one is no infinite loss."""
     for level in range(8):
         write_png(tmp_path / f"{level}.png", np.full((520, 520, 3), level * 36, np.uint8))
-    found = calibrate(store.load(), tmp_path)
+    found = calibrate(store.load("fidelity_compact"), tmp_path)
     assert found.loss == 0 and found.agreement == 60
 
 
@@ -67,7 +67,7 @@ def test_what_cannot_be_calibrated_is_said(photographs: Path, tmp_path: Path, ac
     assert painter.returncode == 2 and "only models that enlarge" in painter.stderr
     for number in range(3):
         next(photographs.rglob(f"{number}.png")).unlink()
-    few = acutance("models", "calibrate", "fidelity", photographs, "-o", "x.safetensors")
+    few = acutance("models", "calibrate", "fidelity_compact", photographs, "-o", "x.safetensors")
     assert few.returncode == 3 and "holds 6 pictures" in few.stderr
-    nowhere = acutance("models", "calibrate", "fidelity", "nowhere", "-o", "x.safetensors")
+    nowhere = acutance("models", "calibrate", "fidelity_compact", "nowhere", "-o", "x.safetensors")
     assert nowhere.returncode == 2 and "no such folder" in nowhere.stderr

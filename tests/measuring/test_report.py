@@ -145,7 +145,7 @@ def test_the_command_writes_them(acutance, tmp_path: Path, photo: np.ndarray) ->
     done = acutance(*arguments, "--out", "r.html", "--out", "r.md", "--per-image")
     assert done.returncode == 0, done.stderr
     assert "fidelity" in (tmp_path / "r.md").read_text() and "lanczos" in (tmp_path / "r.html").read_text()
-    assert "commit" in (tmp_path / "r.md").read_text() and "621424" in (tmp_path / "r.md").read_text()
+    assert "commit" in (tmp_path / "r.md").read_text() and "426288" in (tmp_path / "r.md").read_text()
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["method", "fidelity", "a", "lanczos", "a"]
     refused = acutance(*arguments, "--out", "r.pdf")
     assert refused.returncode == 2 and refused.stdout == ""
