@@ -39,7 +39,7 @@ def test_a_model_gets_its_ranges_and_what_they_cost(photographs: Path, tmp_path:
     assert found.agreement > 44 and abs(found.loss) < 0.1
 
 
-def test_a_model_that_changes_too_much_is_not_written(photographs: Path, tmp_path: Path, acutance) -> None:
+def test_a_convolution_that_loses_too_much_stays_as_it_is(photographs: Path, tmp_path: Path, acutance) -> None:
     """The same function in fp32, with one channel a thousand times as strong inside: all others lose their steps."""
     model = store.load("fidelity_compact")
     weights = {name: tensor.copy() for name, tensor in model.weights.items()}
@@ -50,8 +50,8 @@ def test_a_model_that_changes_too_much_is_not_written(photographs: Path, tmp_pat
     facts = {key: value for key, value in read_facts(model.path).items() if key not in ("weights_sha256", "int8")}
     write_model(tmp_path / "steep.safetensors", weights, facts)
     done = acutance("models", "calibrate", "steep.safetensors", photographs, "-o", "mine.safetensors")
-    assert done.returncode == 4 and "more than 0.1; nothing was written" in done.stderr
-    assert not list(tmp_path.glob("mine*"))
+    assert done.returncode == 0, done.stderr
+    assert store.load(str(tmp_path / "mine.safetensors")).int8.count(None) >= 1
 
 
 def test_even_surfaces_cost_nothing(tmp_path: Path) -> None:
