@@ -28,7 +28,7 @@ CALIBRATED = ["fidelity", "fidelity_compact", "texture"]
 def test_it_is_close_to_fp32_and_shifts_no_colour(name: str, photo: np.ndarray) -> None:
     small = downscale(photo, 4)
     exact, rounded = (Upscaler(name, precision=p)(small).astype(float) for p in ("fp32", "int8"))
-    assert psnr(exact, rounded) >= 42
+    assert psnr(exact, rounded) >= (42 if name == "fidelity" else 44)
     assert np.abs((exact - rounded).mean((0, 1))).max() < 0.2
 
 

@@ -39,19 +39,33 @@ def test_a_model_gets_its_ranges_and_what_they_cost(photographs: Path, tmp_path:
     assert found.agreement > 44 and abs(found.loss) < 0.1
 
 
-def test_a_convolution_that_loses_too_much_stays_as_it_is(photographs: Path, tmp_path: Path, acutance) -> None:
-    """The same function in fp32, with one channel a thousand times as strong inside: all others lose their steps."""
+def steepened(folder: Path, layers: range) -> None:
+    """The same function in fp32, with one channel of ``layers`` a thousand times as strong inside: all others lose
+    their steps."""
     model = store.load("fidelity_compact")
     weights = {name: tensor.copy() for name, tensor in model.weights.items()}
-    weights["body.0.weight"][0] *= 1000
-    weights["body.0.bias"][0] *= 1000
-    weights["body.2.weight"][:, 0] /= 1000
-    store.copy_graph(model, tmp_path)
+    for layer in layers:
+        weights[f"body.{layer}.weight"][0] *= 1000
+        weights[f"body.{layer}.bias"][0] *= 1000
+        weights[f"body.{layer + 2}.weight"][:, 0] /= 1000
+    store.copy_graph(model, folder)
     facts = {key: value for key, value in read_facts(model.path).items() if key not in ("weights_sha256", "int8")}
-    write_model(tmp_path / "steep.safetensors", weights, facts)
+    write_model(folder / "steep.safetensors", weights, facts)
+
+
+def test_a_convolution_that_loses_too_much_stays_as_it_is(photographs: Path, tmp_path: Path, acutance) -> None:
+    steepened(tmp_path, range(0, 2, 2))
     done = acutance("models", "calibrate", "steep.safetensors", photographs, "-o", "mine.safetensors")
     assert done.returncode == 0, done.stderr
     assert store.load(str(tmp_path / "mine.safetensors")).int8.count(None) >= 1
+
+
+def test_a_model_that_changes_too_much_is_not_written(photographs: Path, tmp_path: Path, acutance) -> None:
+    """No more than half of the convolutions may stay as they are."""
+    steepened(tmp_path, range(0, 32, 2))
+    done = acutance("models", "calibrate", "steep.safetensors", photographs, "-o", "mine.safetensors")
+    assert done.returncode == 4 and "more than 0.1; nothing was written" in done.stderr
+    assert not list(tmp_path.glob("mine*"))
 
 
 def test_even_surfaces_cost_nothing(tmp_path: Path) -> None:
