@@ -278,5 +278,17 @@ def write_model(path: Path, weights: dict[str, np.ndarray], facts: dict[str, Any
     facts = {"format": FORMAT, "weights_sha256": digest(weights), **facts}
     text = json.dumps(facts, sort_keys=True)
     metadata = {METADATA_KEY: text, CHECK_KEY: _checksum(text)}
+    data = save({k: np.ascontiguousarray(v) for k, v in weights.items()}, metadata)
     with atomic_path(path) as temporary:
-        temporary.write_bytes(save({k: np.ascontiguousarray(v) for k, v in weights.items()}, metadata))
+        temporary.write_bytes(_in_order(data))
+
+
+def _in_order(data: bytes) -> bytes:
+    """A safetensors file with its metadata in the order of their names: the library writes them in any order, and the
+    same model must be the same bytes."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of eight bytes
+    return len(text).to_bytes(8, "little") + text + data[8 + length :]
